@@ -1,0 +1,70 @@
+# Paperdesk. `make run` serves the desk; `make test` proves it. Everything installs itself.
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-lowest check format schema locks clean
+
+help: ## Show these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/.run ## Serve the desk at http://127.0.0.1:8000, with data and prices
+	$(BIN)/paperdesk serve
+
+test: .venv/.dev ## Run the tests, on a real SQLite file and a real PostgreSQL
+	$(BIN)/pytest
+
+test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are allowed
+	.venv-lowest/bin/pytest
+
+check: .venv/.dev ## Format, lint, import rules, types, migrations against models
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/python tests/alembic_check.py
+
+format: .venv/.dev ## Format and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+schema: .venv/.dev ## Write docs/schema.sql from a freshly migrated database
+	$(BIN)/paperdesk schema > docs/schema.sql
+
+locks: $(UV) ## Resolve the locked versions anew
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres -o locks/run.txt
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev -c locks/run.txt -o locks/dev.txt
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev --resolution lowest-direct -o locks/lowest.txt
+
+clean: ## Remove what was installed and cached here
+	rm -rf .venv .venv-lowest .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+
+.venv/.run: locks/run.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
+	@echo "Installing Paperdesk into .venv"
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r locks/run.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+.venv/.dev: locks/dev.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
+	@echo "Installing Paperdesk and its tests into .venv"
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r locks/dev.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@ .venv/.run
+
+.venv-lowest/.dev: locks/lowest.txt pyproject.toml | $(UV)
+	@echo "Installing the oldest allowed versions into .venv-lowest"
+	$(UV) venv -q --allow-existing --python $(PYTHON) .venv-lowest
+	$(UV) pip install -q --python .venv-lowest/bin/python --require-hashes -r locks/lowest.txt
+	$(UV) pip install -q --python .venv-lowest/bin/python --no-deps -e .
+	@touch $@
+
+.venv/pyvenv.cfg: | $(UV)
+	$(UV) venv -q --python $(PYTHON) .venv
+
+.tools/uv/bin/uv:
+	@echo "Installing uv into .tools"
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/pip install -q uv

@@ -1,0 +1,1 @@
+"""The database ground: engine, column types, base class, migrations, locks."""

@@ -1,0 +1,209 @@
+"""Engines and sessions: one `Database` a process and file, on SQLite (WAL) or PostgreSQL."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from paperdesk.db.lock import Ownership, WriteLock
+from paperdesk.errors import DatabaseUnusable
+from paperdesk.settings import POSTGRESQL, SQLITE, sqlite_path
+
+READERS: Final = 4
+WRITERS: Final = 8
+PATIENCE: Final = 10.0
+"""Seconds that a session waits for a connection or for its turn to write."""
+
+PRAGMAS: Final[dict[str, str | int]] = {
+    "busy_timeout": 5000,
+    "journal_mode": "wal",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "cache_size": 10_000,
+    "journal_size_limit": 64 * 1024 * 1024,
+    "cell_size_check": "ON",
+    "trusted_schema": "OFF",
+    # On macOS fsync alone leaves the data in the drive's cache; elsewhere these two do nothing.
+    "fullfsync": "ON",
+    "checkpoint_fullfsync": "ON",
+}
+WRITER_PRAGMAS: Final = PRAGMAS | {"wal_autocheckpoint": 1000}
+READER_PRAGMAS: Final = PRAGMAS | {"wal_autocheckpoint": 0, "query_only": "ON"}
+
+_TURN = "paperdesk_write_turn"
+
+
+class Database:
+    """The engines and session makers of one database.
+
+    On SQLite every write transaction of the process, whoever begins it, waits for one queue from
+    BEGIN IMMEDIATE to the end of COMMIT; readers see a snapshot and cannot write at all. Opening
+    a database does not migrate it: `paperdesk.init_db` does that and hands out the result.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.path = sqlite_path(url)
+        self.dialect = "sqlite" if self.path else "postgresql"
+        self._ownership = Ownership.take(self.path) if self.path else None
+        self._sync_engine: Engine | None = None
+        if self.path and self._ownership:
+            lock = self._ownership.write_lock
+            self.writer = _sqlite_writer(self.path, lock)
+            self.reader = _sqlite_reader(self.path)
+        else:
+            self.writer = _postgresql(url)
+            self.reader = self.writer.execution_options(postgresql_readonly=True)
+        self.async_session_maker = async_sessionmaker(self.writer, expire_on_commit=False)
+        self.reading_session_maker = async_sessionmaker(self.reader, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Give a session that sees one snapshot and cannot write. Keep it short."""
+        async with self.reading_session_maker() as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Give a session in a transaction that commits at the end, or rolls back on an error.
+
+        Not for money: that goes through the ledger. Never wait for the network in here.
+        """
+        async with self.async_session_maker.begin() as session:
+            yield session
+
+    @contextmanager
+    def sync_session(self) -> Iterator[Session]:
+        """Give a plain session, for scripts and threads; commit yourself.
+
+        On PostgreSQL this needs psycopg, which the `postgres` extra installs.
+        """
+        with self.sync_session_maker()() as session:
+            yield session
+
+    def sync_session_maker(self) -> sessionmaker[Session]:
+        """Return the maker of plain sessions, which share the write queue of this database."""
+        if self._sync_engine is None:
+            if self.path and self._ownership:
+                self._sync_engine = _sqlite_sync(self.path, self._ownership.write_lock)
+            else:
+                psycopg = self.url.replace(POSTGRESQL, "postgresql+psycopg://", 1)
+                self._sync_engine = create_engine(psycopg, isolation_level="READ COMMITTED")
+        return sessionmaker(self._sync_engine, expire_on_commit=False)
+
+    async def close(self) -> None:
+        """Close all connections and give up the file. Safe to call twice."""
+        await self.reader.dispose()
+        await self.writer.dispose()
+        if self._sync_engine is not None:
+            self._sync_engine.dispose()
+            self._sync_engine = None
+        if self._ownership is not None:
+            self._ownership.release()
+            self._ownership = None
+
+
+def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
+    """Return an engine whose foreign keys are off, as rebuilding a table needs.
+
+    The pragma is ignored inside a transaction, so it must be set when the connection opens.
+    """
+    engine = create_async_engine(SQLITE + str(path), pool_size=1, max_overflow=0)
+    _configure(engine.sync_engine, WRITER_PRAGMAS | {"foreign_keys": "OFF"}, "IMMEDIATE")
+    return engine
+
+
+def _sqlite_writer(path: Path, lock: WriteLock) -> AsyncEngine:
+    engine = create_async_engine(
+        SQLITE + str(path), pool_size=WRITERS, max_overflow=0, pool_timeout=PATIENCE
+    )
+    event.listen(engine.sync_engine, "begin", _turn_taker(lock.acquire_in_greenlet))
+    event.listen(engine.sync_engine, "checkin", _turn_giver(lock))
+    _configure(engine.sync_engine, WRITER_PRAGMAS, "IMMEDIATE")
+    return engine
+
+
+def _sqlite_reader(path: Path) -> AsyncEngine:
+    engine = create_async_engine(
+        SQLITE + str(path), pool_size=READERS, max_overflow=0, pool_timeout=PATIENCE
+    )
+    _configure(engine.sync_engine, READER_PRAGMAS, "DEFERRED")
+    return engine
+
+
+def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", pool_size=2, max_overflow=0, pool_timeout=PATIENCE)
+    event.listen(engine, "begin", _turn_taker(lock.acquire))
+    event.listen(engine, "checkin", _turn_giver(lock))
+    _configure(engine, WRITER_PRAGMAS, "IMMEDIATE")
+    return engine
+
+
+def _postgresql(url: str) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        # Said out loud, so that row locks mean the same whatever the server's default is.
+        isolation_level="READ COMMITTED",
+        pool_size=10,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": PATIENCE,
+            "server_settings": {
+                "application_name": "paperdesk",
+                "timezone": "UTC",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        },
+    )
+
+
+def _configure(engine: Engine, pragmas: dict[str, str | int], begin: str) -> None:
+    """Take BEGIN out of the driver's hands and set the pragmas of every new connection."""
+
+    def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        # The driver would begin only before a write, and leave reads and DDL outside.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for name, value in pragmas.items():
+            cursor.execute(f"PRAGMA {name} = {value}")
+        cursor.execute("PRAGMA journal_mode")
+        mode = str((cursor.fetchone() or ("unknown",))[0])
+        cursor.close()
+        if mode != "wal":
+            raise DatabaseUnusable(
+                f"SQLite answers journal_mode={mode}, but Paperdesk needs WAL. "
+                "Keep the database on a local disk: network file systems cannot do it."
+            )
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {begin}")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def _turn_taker(acquire: Any) -> Any:
+    def take_turn(connection: Connection) -> None:
+        if _TURN not in connection.info:
+            acquire(PATIENCE)
+            connection.info[_TURN] = True
+
+    return take_turn
+
+
+def _turn_giver(lock: WriteLock) -> Any:
+    # At check-in the transaction is over, however it ended: committed, rolled back or cut off.
+    def give_turn(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(_TURN, False):
+            lock.release()
+
+    return give_turn

@@ -1,0 +1,270 @@
+"""Migrations: what every `alembic` command on a desk's database goes through.
+
+`alembic/env.py` calls `guarded`, so plain `alembic upgrade head` is as careful as first boot:
+it makes the folder, waits for its turn, refuses a file that a desk owns, a newer or foreign
+database, garbage and read-only files, keeps a backup copy and switches foreign keys off.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from paperdesk.clock import utc_now
+from paperdesk.db.engine import sqlite_engine_for_migrations
+from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock
+from paperdesk.errors import DatabaseHeld, DatabaseUnusable
+from paperdesk.settings import sqlite_path
+
+BACKUPS_KEPT = 3
+_SQLITE_HEADER = b"SQLite format 3\x00"
+_ADVISORY_LOCK = 0x7061706572  # "paper"
+_VERSION_TABLE = "alembic_version"
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the revisions: inside the wheel, or the repository's `alembic/`."""
+    package = Path(__file__).resolve().parents[1]
+    packed = package / "migrations"
+    return packed if packed.is_dir() else package.parents[1] / "alembic"
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return an Alembic configuration that uses `connection`, or none for reading revisions."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head_revision() -> str:
+    """Return the newest revision that this program knows."""
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+
+
+async def upgrade(connection: AsyncConnection, revision: str = "head") -> None:
+    """Migrate up to `revision` on a connection that `guarded` gave."""
+    await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), revision))
+
+
+async def downgrade(connection: AsyncConnection, revision: str) -> None:
+    """Migrate down to `revision` on a connection that `guarded` gave."""
+    await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), revision))
+
+
+@asynccontextmanager
+async def guarded(
+    url: str, *, destination: str | None = "head", tables: Collection[str] = ()
+) -> AsyncIterator[AsyncConnection]:
+    """Give a connection, inside one transaction, on which migrations may run.
+
+    `destination` is the revision that will be migrated to (None: none, so no backup is made), and
+    `tables` the names that must exist in a database that claims to be at head. Commits at the end.
+    Raises DatabaseHeld when a desk owns the file or another process migrates for over a minute,
+    DatabaseUnusable when the database is not one that this program may touch.
+    """
+    path = sqlite_path(url)
+    try:
+        if path:
+            async with _guarded_sqlite(path, destination, tables) as connection:
+                yield connection
+        else:
+            async with _guarded_postgresql(url, tables) as connection:
+                yield connection
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise DatabaseUnusable(f"The database refused to be migrated: {cause}") from error
+
+
+@asynccontextmanager
+async def _guarded_sqlite(
+    path: Path, destination: str | None, tables: Collection[str]
+) -> AsyncIterator[AsyncConnection]:
+    _check_file(path)
+    lock = migration_lock(path)
+    await asyncio.to_thread(lock.__enter__)
+    try:
+        owned = Ownership.take(path)
+        try:
+            current = _check_revision(*_read_sqlite(path), tables, str(path))
+            if current and destination and current != _resolved(destination):
+                _back_up(path, current)
+            engine = sqlite_engine_for_migrations(path)
+            try:
+                async with engine.begin() as connection:
+                    yield connection
+                    await connection.run_sync(_check_foreign_keys)
+                path.chmod(0o600)
+            finally:
+                await engine.dispose()
+        finally:
+            owned.release()
+    finally:
+        lock.__exit__(None, None, None)
+
+
+@asynccontextmanager
+async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(url, isolation_level="READ COMMITTED")
+    try:
+        async with _advisory_lock(engine), engine.begin() as connection:
+            found = await connection.run_sync(_read_postgresql)
+            _check_revision(*found, tables, "this PostgreSQL database")
+            yield connection
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"PostgreSQL does not answer: {error}. Is it running, and is DATABASE_URL right?"
+        ) from error
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _advisory_lock(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Hold a session lock on a connection of its own: Alembic itself has none."""
+    async with engine.connect() as connection:
+        locker = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await locker.execute(text(f"SET lock_timeout = '{MIGRATION_PATIENCE:.0f}s'"))
+        try:
+            await locker.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        except DBAPIError as error:
+            if "lock timeout" not in str(error.orig):
+                raise
+            raise DatabaseHeld(
+                f"Another process has been migrating this database for over "
+                f"{MIGRATION_PATIENCE:.0f} s. Look what it is doing, then try again."
+            ) from error
+        try:
+            yield
+        finally:
+            await locker.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no SQLite database, before anything beside it is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.is_dir():
+            raise DatabaseUnusable(f"{path} is a folder. Give the path of a file in it.")
+        if not path.exists():
+            return
+        # Mode bits, not os.access: root may write to anything, but was still told not to.
+        if not path.stat().st_mode & 0o222 or not os.access(path, os.R_OK | os.W_OK):
+            raise DatabaseUnusable(f"{path} is read-only. Make it writable, or give another file.")
+        with path.open("rb") as file:
+            header = file.read(len(_SQLITE_HEADER))
+    except OSError as error:
+        raise DatabaseUnusable(f"{path} cannot be used: {error.strerror}.") from error
+    if header and header != _SQLITE_HEADER:
+        raise DatabaseUnusable(f"{path} is not a SQLite database. It was left as it is.")
+
+
+def _read_sqlite(path: Path) -> tuple[list[str], list[str]]:
+    """Return the revisions and the tables of a file without changing a byte of it."""
+    if not path.exists() or path.stat().st_size == 0:
+        return [], []
+    # Without a WAL beside it the file is whole; then `immutable` keeps SQLite from making one.
+    mode = "mode=ro" if _wal(path).exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            tables = [name for (name,) in names if not name.startswith("sqlite_")]
+            if _VERSION_TABLE not in tables:
+                return [], tables
+            rows = connection.execute(f"SELECT version_num FROM {_VERSION_TABLE}")  # noqa: S608
+            return [revision for (revision,) in rows], tables
+    except sqlite3.DatabaseError as error:
+        raise DatabaseUnusable(
+            f"{path} cannot be read as a SQLite database ({error}). It was left as it is; "
+            "restore it from a backup."
+        ) from error
+
+
+def _read_postgresql(connection: Connection) -> tuple[list[str], list[str]]:
+    tables = inspect(connection).get_table_names()
+    if _VERSION_TABLE not in tables:
+        return [], tables
+    return list(connection.scalars(text(f"SELECT version_num FROM {_VERSION_TABLE}"))), tables  # noqa: S608
+
+
+def _check_revision(
+    revisions: list[str], found: list[str], expected: Collection[str], where: str
+) -> str | None:
+    """Return the revision of the database, None for an empty one; raise if it cannot be trusted."""
+    others = [table for table in found if table != _VERSION_TABLE]
+    if not revisions:
+        if others:
+            raise DatabaseUnusable(
+                f"{where} has tables but no Paperdesk revision: it belongs to another program, or "
+                "a migration broke off. It was left as it is; give another database or a backup."
+            )
+        return None
+    if len(revisions) > 1:
+        raise DatabaseUnusable(
+            f"{where} is half-migrated (revisions {', '.join(revisions)}). "
+            "It was left as it is; restore it from a backup."
+        )
+    current = revisions[0]
+    try:
+        ScriptDirectory.from_config(alembic_config()).get_revision(current)
+    except CommandError as error:
+        raise DatabaseUnusable(
+            f"{where} is newer than this program (revision {current}; this program knows up to "
+            f"{head_revision()}). It was left as it is; install the newer Paperdesk."
+        ) from error
+    missing = sorted(set(expected) - set(others)) if current == head_revision() else []
+    if missing:
+        raise DatabaseUnusable(
+            f"{where} is half-migrated: it says revision {current} but lacks "
+            f"{', '.join(missing)}. It was left as it is; restore it from a backup."
+        )
+    return current
+
+
+def _resolved(destination: str) -> str:
+    return head_revision() if destination == "head" else destination
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken: Any = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        tables = ", ".join(sorted({row[0] for row in broken}))
+        raise DatabaseUnusable(
+            f"The migration would leave rows without what they refer to, in {tables}. "
+            "It was taken back."
+        )
+
+
+def _back_up(path: Path, revision: str) -> Path:
+    """Copy the database beside itself through SQLite, which sees the WAL, and keep the last few."""
+    stamp = utc_now()
+    copy = _backup_name(path, revision, stamp)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.chmod(0o600)
+    copies = sorted(path.parent.glob(f"{path.stem}.before-*.db"), key=lambda p: p.stat().st_mtime)
+    for old in copies[:-BACKUPS_KEPT]:
+        old.unlink()
+    return copy
+
+
+def _backup_name(path: Path, revision: str, stamp: datetime) -> Path:
+    return path.with_name(f"{path.stem}.before-{revision}-{stamp:%Y%m%dT%H%M%S%f}.db")
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+

@@ -1,0 +1,1 @@
+"""Prices: sources, the feed that asks them, the board of latest quotes, bars and streams."""

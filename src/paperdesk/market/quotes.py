@@ -1,0 +1,162 @@
+"""Quotes: the latest price of each ticker, how old it is, and where prices come from."""
+
+import asyncio
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Protocol
+
+from paperdesk.clock import Clock
+from paperdesk.errors import InvalidRequest
+
+TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.-][A-Z0-9]{1,6})?")
+SMALLEST_PRICE = Decimal("0.000000001")
+LARGEST_PRICE = Decimal(1_000_000_000)
+_EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
+_PERCENT_PLACES = Decimal("0.0001")
+_PRICE_PLACES = Decimal("0.000000001")
+_LEAST_PATIENCE = timedelta(seconds=10)
+
+
+def parse_ticker(text: str) -> str:
+    """Return a ticker upper-cased. Raises InvalidRequest if it is not of the documented form."""
+    ticker = text.upper() if text.isascii() else ""
+    if not TICKER.fullmatch(ticker):
+        raise InvalidRequest(
+            "A ticker is 1 to 10 letters and digits that begin with a letter, and may end in a dot "
+            "or dash with 1 to 6 more, such as AAPL, BRK.B or BTC-USD."
+        )
+    return ticker
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A price as a source gave it: US dollars, and when the market made it."""
+
+    price: Decimal
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The latest price of a ticker, the one before it, and when the source last confirmed it."""
+
+    ticker: str
+    price: Decimal
+    previous_price: Decimal
+    timestamp: datetime
+    received_at: datetime
+    source: str
+
+    @property
+    def change(self) -> Decimal:
+        """Price minus previous price, in US dollars."""
+        return self.price - self.previous_price
+
+    @property
+    def change_percent(self) -> Decimal:
+        """Change as a percentage of the previous price (1.5 is 1.5 %), to 4 places."""
+        ratio = _EXACT.divide(self.change * 100, self.previous_price)
+        return ratio.quantize(_PERCENT_PLACES, ROUND_HALF_EVEN, _EXACT)
+
+    @property
+    def direction(self) -> str:
+        """Say up, down or flat, against the previous price."""
+        if self.price == self.previous_price:
+            return "flat"
+        return "up" if self.price > self.previous_price else "down"
+
+
+class PriceSource(Protocol):
+    """Where prices come from."""
+
+    name: str
+    interval: timedelta
+    """How often `fetch` is asked, and so how often a quote is confirmed."""
+
+    async def fetch(self, tickers: Collection[str]) -> Mapping[str, Tick]:
+        """Return the current price of those tickers that have one; leave out the others.
+
+        Raises `SourceUnavailable` when nothing could be had this time.
+        """
+        ...
+
+    async def knows(self, ticker: str) -> bool:
+        """Say whether there is such a ticker. Raises `SourceUnavailable` when that is unknown."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class SourceUnavailable(Exception):  # noqa: N818 - it is a state of the world, not a fault of ours
+    """The source could not be asked now."""
+
+
+def usable(price: Decimal) -> bool:
+    """Say whether a price may ever be used: finite, positive, within the desk's limits."""
+    return price.is_finite() and SMALLEST_PRICE <= price <= LARGEST_PRICE
+
+
+class QuoteBoard:
+    """The latest quote of every ticker that is priced. Read from any thread, written by the feed."""
+
+    def __init__(self, clock: Clock, interval: timedelta) -> None:
+        self._clock = clock
+        self._quotes: dict[str, Quote] = {}
+        self._waiting: dict[str, asyncio.Event] = {}
+        self.patience = max(_LEAST_PATIENCE, 3 * interval)
+        """How old a quote may be before it is stale."""
+
+    def put(self, ticker: str, tick: Tick, source: str, received_at: datetime) -> Quote | None:
+        """Take a new price; one that may never be used is dropped, and None returned."""
+        if not usable(tick.price):
+            return None
+        price = tick.price.quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _EXACT)
+        last = self._quotes.get(ticker)
+        previous = last.price if last else price
+        quote = Quote(ticker, price, previous, tick.timestamp, received_at, source)
+        self.restore(quote)
+        return quote
+
+    def restore(self, quote: Quote) -> None:
+        """Put a quote on the board as it is, such as one that an earlier run stored."""
+        self._quotes[quote.ticker] = quote
+        if waiting := self._waiting.pop(quote.ticker, None):
+            waiting.set()
+
+    def latest(self, ticker: str) -> Quote | None:
+        """Return the last known quote, however old."""
+        return self._quotes.get(ticker)
+
+    def fresh(self, ticker: str) -> Quote | None:
+        """Return the quote if it is not stale: only such a one may fill or value anything."""
+        quote = self._quotes.get(ticker)
+        return quote if quote and self.is_fresh(quote) else None
+
+    def is_fresh(self, quote: Quote) -> bool:
+        """Say whether the source confirmed the quote recently enough."""
+        # A clock set back must not make an old quote young: the age counts in both directions.
+        return abs(self._clock.now() - quote.received_at) <= self.patience
+
+    def all(self) -> list[Quote]:
+        """Return every quote, by ticker."""
+        return [self._quotes[ticker] for ticker in sorted(self._quotes)]
+
+    def drop(self, ticker: str) -> None:
+        """Forget a ticker that is no longer priced."""
+        self._quotes.pop(ticker, None)
+
+    async def wait_for(self, ticker: str, seconds: float) -> Quote | None:
+        """Return a fresh quote as soon as there is one, None if none comes in that time."""
+        if quote := self.fresh(ticker):
+            return quote
+        arrived = self._waiting.setdefault(ticker, asyncio.Event())
+        try:
+            await asyncio.wait_for(arrived.wait(), seconds)
+        except TimeoutError:
+            return None
+        return self.fresh(ticker)

@@ -1,0 +1,74 @@
+"""The schema: every table as a declarative model, and every enum."""
+
+from paperdesk.db.base import Base
+from paperdesk.models.accounts import DEFAULT_ACCOUNT, ApiKey, UserProfile
+from paperdesk.models.chat import ChatMessage
+from paperdesk.models.desk import DeskMeta
+from paperdesk.models.enums import (
+    Atomicity,
+    CashMovementKind,
+    ChatRole,
+    EventType,
+    JobMode,
+    JobStatus,
+    LogLevel,
+    OrderStatus,
+    OrderType,
+    PositionAdjustmentKind,
+    RowStatus,
+    Side,
+    SignalStatus,
+    TimeInForce,
+    WebhookMode,
+)
+from paperdesk.models.jobs import AuditLog, Job, JobRow
+from paperdesk.models.journal import CashMovement, PositionAdjustment, Trade
+from paperdesk.models.market import PriceBar, Quote
+from paperdesk.models.orders import Order
+from paperdesk.models.positions import PortfolioSnapshot, Position
+from paperdesk.models.research import Domain, ScoreSnapshot, Stock
+from paperdesk.models.signals import Signal, Webhook
+from paperdesk.models.watchlists import PRIMARY_LIST, Watchlist, WatchlistEntry
+
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "PRIMARY_LIST",
+    "ApiKey",
+    "Atomicity",
+    "AuditLog",
+    "Base",
+    "CashMovement",
+    "CashMovementKind",
+    "ChatMessage",
+    "ChatRole",
+    "DeskMeta",
+    "Domain",
+    "EventType",
+    "Job",
+    "JobMode",
+    "JobRow",
+    "JobStatus",
+    "LogLevel",
+    "Order",
+    "OrderStatus",
+    "OrderType",
+    "PortfolioSnapshot",
+    "Position",
+    "PositionAdjustment",
+    "PositionAdjustmentKind",
+    "PriceBar",
+    "Quote",
+    "RowStatus",
+    "ScoreSnapshot",
+    "Side",
+    "Signal",
+    "SignalStatus",
+    "Stock",
+    "TimeInForce",
+    "Trade",
+    "UserProfile",
+    "Watchlist",
+    "WatchlistEntry",
+    "Webhook",
+    "WebhookMode",
+]

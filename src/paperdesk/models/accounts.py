@@ -1,0 +1,60 @@
+"""Accounts and the keys that open them."""
+
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from paperdesk.clock import utc_now
+from paperdesk.db.base import Base
+from paperdesk.db.types import Id, Instant, Json, Money, Name
+from paperdesk.ids import new_id
+
+DEFAULT_ACCOUNT = "default"
+
+
+class UserProfile(Base):
+    """A paper account: its cash and the head of its journal. One person may own several.
+
+    `cash_balance` and `realized_pnl` are US dollars with 6 places. Both, with the positions, are
+    the materialised view of the journal, and only the ledger's writer changes them. `head_sequence`
+    and `head_hash` are those of the newest journal entry (0 and 64 zeros before the first);
+    `verified_sequence` is how far the account's journal was last proven.
+    """
+
+    __tablename__ = "users_profile"
+    __table_args__ = (
+        CheckConstraint("cash_balance >= 0", name="cash_not_negative"),
+        CheckConstraint("head_sequence >= 0", name="head_sequence_not_negative"),
+    )
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[Name] = mapped_column(default="", server_default="")
+    cash_balance: Mapped[Money] = mapped_column(default=Decimal(0), server_default=text("0"))
+    realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0), server_default=text("0"))
+    head_sequence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    head_hash: Mapped[str] = mapped_column(default="0" * 64, server_default="0" * 64)
+    verified_sequence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class ApiKey(Base):
+    """A key to the desk. Only the SHA-256 of its secret is kept; the secret is shown once.
+
+    `scopes` is a JSON array of read, trade, webhook and admin; `user_id` limits the key to one
+    account, NULL opens every account that the scopes allow.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[Id | None] = mapped_column(ForeignKey("users_profile.id"), index=True)
+    name: Mapped[Name]
+    key_id: Mapped[str] = mapped_column(unique=True)
+    secret_hash: Mapped[str]
+    scopes: Mapped[Json]
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    expires_at: Mapped[Instant | None]
+    revoked_at: Mapped[Instant | None]
+    last_used_at: Mapped[Instant | None]
+

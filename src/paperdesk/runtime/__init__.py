@@ -1,0 +1,1 @@
+"""Background work: supervised tasks that start with the app and end with it."""

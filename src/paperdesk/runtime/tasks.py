@@ -1,0 +1,50 @@
+"""Supervised tasks: each is restarted with a growing pause when it fails, and ends at shutdown."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from paperdesk.clock import Clock
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+
+log = structlog.get_logger()
+
+
+class Supervisor:
+    """Runs named background functions until it is stopped."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work`, which is expected never to return, and again whenever it fails."""
+        self._tasks[name] = asyncio.create_task(self._keep_running(name, work), name=name)
+
+    async def stop(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+
+    def alive(self) -> dict[str, bool]:
+        """Say of each task whether it is running."""
+        return {name: not task.done() for name, task in self._tasks.items()}
+
+    async def _keep_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            started = self._clock.now()
+            try:
+                await work()
+                return
+            except Exception:
+                log.exception("task.failed", task=name, retry_in=pause)
+            if (self._clock.now() - started).total_seconds() > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
