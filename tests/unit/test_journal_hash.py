@@ -1,0 +1,151 @@
+"""The journal's hash: the same for ever, and different when anything differs."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect
+
+from paperdesk.ledger import journal
+from paperdesk.models import (
+    CashMovement,
+    CashMovementKind,
+    PositionAdjustment,
+    PositionAdjustmentKind,
+    Side,
+    Trade,
+)
+
+NOON = datetime(2026, 11, 20, 17, 0, 0, 5, tzinfo=UTC)
+
+
+def trade(**changes: Any) -> Trade:
+    fields: dict[str, Any] = {
+        "id": "0190-t",
+        "user_id": "default",
+        "order_id": "0190-o",
+        "ticker": "AAPL",
+        "side": Side.buy,
+        "quantity": Decimal("1.5"),
+        "price": Decimal("187.123456789"),
+        "value": Decimal("280.685185"),
+        "fee": Decimal("0.01"),
+        "realized_pnl": Decimal(0),
+        "source": "api",
+        "strategy": "breakout",
+        "executed_at": NOON,
+        "sequence": 2,
+    }
+    return Trade(**fields | changes)
+
+
+def movement(**changes: Any) -> CashMovement:
+    fields: dict[str, Any] = {
+        "id": "0190-c",
+        "user_id": "default",
+        "kind": CashMovementKind.deposit,
+        "amount": Decimal(10_000),
+        "key": "opening",
+        "note": "Grüße",
+        "effective_at": NOON,
+        "sequence": 1,
+        "created_at": NOON,
+    }
+    return CashMovement(**fields | changes)
+
+
+def adjustment(**changes: Any) -> PositionAdjustment:
+    fields: dict[str, Any] = {
+        "id": "0190-p",
+        "user_id": "default",
+        "kind": PositionAdjustmentKind.symbol_change,
+        "ticker": "FB",
+        "new_ticker": "META",
+        "numerator": 1,
+        "denominator": 1,
+        "quantity": Decimal(0),
+        "cost_basis": Decimal(0),
+        "amount": Decimal(0),
+        "key": "fb-meta",
+        "note": None,
+        "effective_at": NOON,
+        "sequence": 3,
+        "created_at": NOON,
+    }
+    return PositionAdjustment(**fields | changes)
+
+
+MAKERS = {"trades": trade, "cash_movements": movement, "position_adjustments": adjustment}
+FIELDS = [
+    (table, column.key)
+    for table, make in MAKERS.items()
+    for column in inspect(type(make())).columns
+    if column.key != "hash"
+]
+
+
+def another(value: Any) -> Any:
+    """Return a value of the same kind that differs as little as it can."""
+    match value:
+        case Decimal():
+            return value + Decimal("0.000001")
+        case datetime():
+            return value + timedelta(microseconds=1)
+        case StrEnum():
+            return next(member for member in type(value) if member != value)
+        case int():
+            return value + 1
+        case None:
+            return ""
+        case _:
+            return f"{value} "
+
+
+def test_canonical_bytes_never_change() -> None:
+    assert journal.canonical_bytes(movement()).decode() == (
+        '["cash_movements",["id","0190-c"],["user_id","default"],["kind","deposit"],'
+        '["amount",10000000000],["key","opening"],["note","Gr\\u00fc\\u00dfe"],'
+        '["effective_at","2026-11-20T17:00:00.000005Z"],["sequence",1],'
+        '["created_at","2026-11-20T17:00:00.000005Z"]]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "digest"),
+    [
+        ("cash_movements", "24742fff79e84e93637d08028e52495095c51d2bddc7f0b7370c0a523464f86c"),
+        ("trades", "cdedde4e421af1bdb77141b90476fb848985a882d4809c42aad6028cdfd427c5"),
+        (
+            "position_adjustments",
+            "3002c8db77b606dcfaaf79d47fd5db85412cfa539e58558cf17274f67af3733b",
+        ),
+    ],
+)
+def test_hash_of_a_known_entry_never_changes(table: str, digest: str) -> None:
+    assert journal.chained_hash(journal.FIRST_HASH, MAKERS[table]()) == digest
+
+
+@pytest.mark.parametrize(("table", "field"), FIELDS)
+def test_any_changed_field_changes_the_hash(table: str, field: str) -> None:
+    make = MAKERS[table]
+    changed = make(**{field: another(getattr(make(), field))})
+    assert journal.chained_hash("0" * 64, changed) != journal.chained_hash("0" * 64, make())
+
+
+def test_hash_depends_on_the_entry_before() -> None:
+    assert journal.chained_hash("0" * 64, trade()) != journal.chained_hash("1" * 64, trade())
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"quantity": Decimal("1.500000000")},
+        {"executed_at": NOON.astimezone(timezone(timedelta(hours=9)))},
+        {"side": "buy"},
+        {"hash": "whatever stands there"},
+    ],
+)
+def test_same_fact_written_otherwise_has_the_same_hash(same: dict[str, Any]) -> None:
+    assert journal.chained_hash("0" * 64, trade(**same)) == journal.chained_hash("0" * 64, trade())
