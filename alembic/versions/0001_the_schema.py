@@ -245,7 +245,7 @@ def upgrade() -> None:
             "kind",
             one_of(
                 "position_adjustment_kind",
-                "split",
+                "stock_split",
                 "symbol_change",
                 "spin_off",
                 "transfer",

@@ -42,9 +42,15 @@ async def close_db(database: Database | None = None) -> None:
 
 async def open_database(url: str, clock: Clock) -> Database:
     """Migrate and seed under the migration lock, and return the database, owned by this process."""
-    async with migrate.guarded(url, tables=Base.metadata.tables) as connection:
-        await migrate.upgrade(connection)
-        await seed.seed(connection, clock)
-        # Taken while the guard still holds the file, so that nobody can come in between.
-        database = Database(url)
+    database: Database | None = None
+    try:
+        async with migrate.guarded(url, tables=Base.metadata.tables) as connection:
+            await migrate.upgrade(connection)
+            await seed.seed(connection, clock)
+            # Taken while the guard still holds the file, so that nobody can come in between.
+            database = Database(url)
+    except BaseException:
+        if database:
+            await database.close()
+        raise
     return database

@@ -1,8 +1,8 @@
-"""The declarative base: named constraints, and the CHECK that keeps SQLite's columns whole numbers."""
+"""The declarative base: named constraints, and the CHECK that keeps SQLite's amounts whole."""
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, event
+from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, event, inspect
 from sqlalchemy.orm import DeclarativeBase
 
 from paperdesk.db.types import is_fixed_point
@@ -26,8 +26,8 @@ class Base(DeclarativeBase):
     def __repr__(self) -> str:
         """Show the primary key alone: showing more could load, and a load may not be possible."""
         keys = ", ".join(
-            f"{column.key}={self.__dict__.get(column.key)!r}"
-            for column in self.__table__.primary_key.columns
+            f"{column.key}={self.__dict__.get(column.key or '')!r}"
+            for column in inspect(type(self)).primary_key
         )
         return f"<{type(self).__name__} {keys}>"
 

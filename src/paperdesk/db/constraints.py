@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import MetaData, UniqueConstraint
+from sqlalchemy import MetaData, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
 _SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (?P<columns>.+)")
@@ -35,13 +35,9 @@ def _unique_name(columns: str, metadata: MetaData) -> str | None:
     if table is None:
         return None
     names = {part.partition(".")[2] for part in qualified}
-    candidates = [table.primary_key, *table.constraints]
-    for constraint in candidates:
-        if isinstance(constraint, UniqueConstraint) or constraint is table.primary_key:
-            found = {column.name for column in constraint.columns}  # pyright: ignore[reportAttributeAccessIssue]
-            if found == names:
-                return str(constraint.name)
-    return next(
-        (str(i.name) for i in table.indexes if i.unique and {c.name for c in i.columns} == names),
-        None,
-    )
+    keys: list[PrimaryKeyConstraint | UniqueConstraint] = [table.primary_key]
+    keys += [c for c in table.constraints if isinstance(c, UniqueConstraint)]
+    for key in keys:
+        if {column.name for column in key.columns} == names:
+            return str(key.name)
+    return None

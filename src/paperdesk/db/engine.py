@@ -1,13 +1,18 @@
 """Engines and sessions: one `Database` a process and file, on SQLite (WAL) or PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -50,7 +55,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.path = sqlite_path(url)
-        self.dialect = "sqlite" if self.path else "postgresql"
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.path else "postgresql"
         self._ownership = Ownership.take(self.path) if self.path else None
         self._sync_engine: Engine | None = None
         if self.path and self._ownership:
@@ -64,13 +69,13 @@ class Database:
         self.reading_session_maker = async_sessionmaker(self.reader, expire_on_commit=False)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession]:
         """Give a session that sees one snapshot and cannot write. Keep it short."""
         async with self.reading_session_maker() as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession]:
         """Give a session in a transaction that commits at the end, or rolls back on an error.
 
         Not for money: that goes through the ledger. Never wait for the network in here.
@@ -79,7 +84,7 @@ class Database:
             yield session
 
     @contextmanager
-    def sync_session(self) -> Iterator[Session]:
+    def sync_session(self) -> Generator[Session]:
         """Give a plain session, for scripts and threads; commit yourself.
 
         On PostgreSQL this needs psycopg, which the `postgres` extra installs.

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +91,7 @@ class WriteLock:
 
 
 class Ownership:
-    """This process owns a SQLite file: nobody else may write to it. Shared within the process."""
+    """The right to write to a SQLite file, which one process has and shares within itself."""
 
     _owned: dict[Path, "Ownership"] = {}  # noqa: RUF012 - the process-wide register is the point
     _register = threading.Lock()
@@ -108,7 +108,7 @@ class Ownership:
         real = path.resolve()
         with cls._register:
             if owned := cls._owned.get(real):
-                owned._holders += 1
+                owned._holders += 1  # noqa: SLF001 - our own class
                 return owned
             lock_file = _beside(real, ".lock")
             descriptor = _open(lock_file)
@@ -135,7 +135,7 @@ class Ownership:
 
 
 @contextmanager
-def migration_lock(path: Path) -> Iterator[None]:
+def migration_lock(path: Path) -> Generator[None]:
     """Let one process at a time migrate or seed a SQLite file; wait up to a minute for the turn.
 
     Raises DatabaseHeld when the minute is over. Blocks: call it outside the event loop's thread.

@@ -8,7 +8,7 @@ database, garbage and read-only files, keeps a backup copy and switches foreign 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ async def downgrade(connection: AsyncConnection, revision: str) -> None:
 @asynccontextmanager
 async def guarded(
     url: str, *, destination: str | None = "head", tables: Collection[str] = ()
-) -> AsyncIterator[AsyncConnection]:
+) -> AsyncGenerator[AsyncConnection]:
     """Give a connection, inside one transaction, on which migrations may run.
 
     `destination` is the revision that will be migrated to (None: none, so no backup is made), and
@@ -91,7 +91,7 @@ async def guarded(
 @asynccontextmanager
 async def _guarded_sqlite(
     path: Path, destination: str | None, tables: Collection[str]
-) -> AsyncIterator[AsyncConnection]:
+) -> AsyncGenerator[AsyncConnection]:
     _check_file(path)
     lock = migration_lock(path)
     await asyncio.to_thread(lock.__enter__)
@@ -106,7 +106,7 @@ async def _guarded_sqlite(
                 async with engine.begin() as connection:
                     yield connection
                     await connection.run_sync(_check_foreign_keys)
-                path.chmod(0o600)
+                await asyncio.to_thread(path.chmod, 0o600)
             finally:
                 await engine.dispose()
         finally:
@@ -116,7 +116,7 @@ async def _guarded_sqlite(
 
 
 @asynccontextmanager
-async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncIterator[AsyncConnection]:
+async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerator[AsyncConnection]:
     engine = create_async_engine(url, isolation_level="READ COMMITTED")
     try:
         async with _advisory_lock(engine), engine.begin() as connection:
@@ -132,7 +132,7 @@ async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncIterato
 
 
 @asynccontextmanager
-async def _advisory_lock(engine: AsyncEngine) -> AsyncIterator[None]:
+async def _advisory_lock(engine: AsyncEngine) -> AsyncGenerator[None]:
     """Hold a session lock on a connection of its own: Alembic itself has none."""
     async with engine.connect() as connection:
         locker = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -266,5 +266,3 @@ def _backup_name(path: Path, revision: str, stamp: datetime) -> Path:
 
 def _wal(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
-
-

@@ -115,8 +115,12 @@ def enum_column(kind: type[StrEnum]) -> Enum:
         create_constraint=True,
         validate_strings=True,
         length=32,
-        values_callable=lambda members: [member.value for member in members],
+        values_callable=_values,
     )
+
+
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
 
 
 def _snake(name: str) -> str:

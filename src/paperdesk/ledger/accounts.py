@@ -47,11 +47,11 @@ def open_account(
 
 
 def account_row(session: Session, account_id: str) -> UserProfile:
-    """Return an account's row, locked on PostgreSQL until the transaction ends.
+    """Return an account's row, which the writer has locked for this transaction.
 
     Raises NotFound for an id that is no account.
     """
-    account = session.get(UserProfile, account_id, with_for_update=True)
+    account = session.get(UserProfile, account_id)
     if account is None:
         raise NotFound(f"There is no account {account_id!r}.")
     return account

@@ -23,7 +23,7 @@ FIRST_HASH = "0" * 64
 
 
 def append(session: Session, account: UserProfile, entry: Entry) -> None:
-    """Number an entry, chain it, and make it the head of its account's journal."""
+    """Give an entry the next number and hash, and make it the head of its account's journal."""
     entry.user_id = account.id
     entry.sequence = account.head_sequence + 1
     entry.hash = chained_hash(account.head_hash, entry)

@@ -57,4 +57,3 @@ class ApiKey(Base):
     expires_at: Mapped[Instant | None]
     revoked_at: Mapped[Instant | None]
     last_used_at: Mapped[Instant | None]
-

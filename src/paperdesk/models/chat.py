@@ -14,8 +14,10 @@ from paperdesk.models.enums import ChatRole
 
 
 class ChatMessage(Base):
-    """One message. `actions` is what the assistant did with it (trades, watchlist changes), as
-    JSON; NULL for the user's messages.
+    """One message.
+
+    `actions` is what the assistant did with it (trades, watchlist changes), as JSON; NULL for the
+    user's messages.
     """
 
     __tablename__ = "chat_messages"

@@ -59,7 +59,7 @@ class CashMovementKind(StrEnum):
 class PositionAdjustmentKind(StrEnum):
     """Why a position changed, other than by a trade."""
 
-    split = "split"
+    stock_split = "stock_split"
     symbol_change = "symbol_change"
     spin_off = "spin_off"
     transfer = "transfer"

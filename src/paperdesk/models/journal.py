@@ -31,8 +31,9 @@ class Trade(Base):
     """A fill: shares against cash.
 
     `value` is quantity x price, rounded half-even to 6 places of a US dollar, and `fee` what was
-    paid on top. `realized_pnl` is what the trade made against the cost of the shares it closed, before
-    its fee (0 for one that opens). `executed_at` is when it happened; `sequence` when it was booked.
+    paid on top. `realized_pnl` is what the trade made against the cost of the shares it closed,
+    before its fee (0 for one that opens). `executed_at` is when it happened, `sequence` its place
+    in the order of booking.
     """
 
     __tablename__ = "trades"
@@ -88,8 +89,8 @@ class PositionAdjustment(Base):
     """A change of a position without a trade: a split, symbol change, spin-off, transfer or reset.
 
     A split multiplies the quantity by `numerator` / `denominator`, whole numbers. `quantity`,
-    `cost_basis` and `amount` are changes in shares and US dollars; `amount` is cash (such as cash in
-    lieu of a fraction). `key` is unique per account: the same event is never booked twice.
+    `cost_basis` and `amount` are changes in shares and US dollars; `amount` is cash (such as cash
+    in lieu of a fraction). `key` is unique per account: the same event is never booked twice.
     """
 
     __tablename__ = "position_adjustments"

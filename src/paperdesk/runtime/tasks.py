@@ -41,9 +41,10 @@ class Supervisor:
             started = self._clock.now()
             try:
                 await work()
-                return
             except Exception:
                 log.exception("task.failed", task=name, retry_in=pause)
+            else:
+                return
             if (self._clock.now() - started).total_seconds() > _LONGEST_PAUSE:
                 pause = _FIRST_PAUSE
             await self._clock.sleep(pause)

@@ -1,0 +1,1 @@
+"""The HTTP kernel: exact JSON, problem answers, paging, the session of a request, the gate."""

@@ -1,0 +1,208 @@
+"""JSON that is exact in both directions.
+
+Answers carry amounts as JSON numbers, digit for digit from the Decimal; pydantic would write a
+string or go through a float. Requests are parsed so that no amount ever is a float.
+"""
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from paperdesk.errors import InvalidRequest, UnsupportedMediaType
+
+AMOUNT_PATTERN = r"^-?[0-9]{1,13}(\.[0-9]{1,9})?$"
+_AMOUNT = re.compile(AMOUNT_PATTERN)
+_LONGEST_NUMBER = 64
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def plain(value: Decimal) -> Decimal:
+    """Return the same number without trailing zeros and without an exponent, for people to read."""
+    if value == value.to_integral_value():
+        return value.quantize(Decimal(1)) if value else Decimal(0)
+    return value.normalize()
+
+
+def encode(content: Any) -> bytes:
+    """Return JSON with decimals as numbers and UTC times with `Z`."""
+    return _encoder.encode(content)
+
+
+def parse_amount(value: Any) -> Decimal:
+    """Return the Decimal of a JSON number or of a string of the documented form.
+
+    Raises ValueError for anything else, with a sentence for the sender.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise ValueError("must be a number, or a string of digits such as 10 or 0.5")  # noqa: TRY004
+    if isinstance(value, Decimal):
+        text = format(value, "f") if abs(value.adjusted()) < _LONGEST_NUMBER else ""
+    else:
+        text = str(value)
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError(
+            "must have at most 13 digits before and 9 after the decimal point, such as 10 or 0.5"
+        )
+    return Decimal(text)
+
+
+def _clean(text: str) -> str:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must be text without NUL and without lone surrogates")
+    return text
+
+
+Amount = Annotated[
+    Decimal,
+    PlainSerializer(plain, when_used="always"),
+    WithJsonSchema({"type": "number"}),
+]
+"""A Decimal in an answer: written as a JSON number, digit for digit."""
+
+AmountIn = Annotated[
+    Decimal,
+    BeforeValidator(parse_amount),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": AMOUNT_PATTERN}]}),
+]
+"""A Decimal in a request: a JSON number, or a string of digits."""
+
+Moment = Annotated[AwareDatetime, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant in an answer, RFC 3339 in UTC with `Z`."""
+
+Label = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_clean)]
+Note = Annotated[str, Field(max_length=1024), AfterValidator(_clean)]
+
+
+class Ask(BaseModel):
+    """Base of every request body: a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """Base of every answer's body."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Reply(Response):
+    """An answer in exact JSON, from answer models, lists and dicts of them, or plain values."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Encode without a float in between."""
+        return encode(_dump(content))
+
+
+def _dump(content: Any) -> Any:
+    if isinstance(content, BaseModel):
+        return content.model_dump()
+    if isinstance(content, list):
+        return [_dump(item) for item in content]  # pyright: ignore[reportUnknownVariableType]
+    return content
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an instant as answers write it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class ExactRequest(Request):
+    """A request whose JSON body never makes a float."""
+
+    async def json(self) -> Any:
+        """Parse the body. Raises InvalidRequest for what is not strict JSON in UTF-8."""
+        if not hasattr(self, "_json"):
+            self._json = parse_json(await self.body())
+        return self._json
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text, with decimals for numbers that are not whole.
+
+    Raises InvalidRequest for broken JSON, NaN and Infinity, a key given twice, numbers of absurd
+    length and nesting that would exhaust the stack.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            parse_float=_decimal,
+            parse_int=_whole,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique_keys,
+        )
+    except InvalidRequest:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            'The body is not valid JSON. Send one object in UTF-8, such as {"ticker": "AAPL"}.'
+        ) from error
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _LONGEST_NUMBER:
+        raise InvalidRequest("A number in the body is too long: use at most 13 and 9 digits.")
+    return Decimal(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise InvalidRequest("A number in the body is too long: use at most 13 and 9 digits.")
+    return int(text)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise InvalidRequest(f"The body has {name}, which is not a JSON number. Send a plain number.")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise InvalidRequest("The body has a field twice. Send each field once.")
+    return value
+
+
+class ExactRoute(APIRoute):
+    """A route that parses JSON exactly, and names the content type where that is the trouble."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler so that it sees an ExactRequest."""
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+
+        async def handle_exactly(request: Request) -> Response:
+            if takes_body:
+                _check_media_type(request.headers.get("content-type"))
+            return await handle(ExactRequest(request.scope, request.receive))
+
+        return handle_exactly
+
+
+def _check_media_type(header: str | None) -> None:
+    media_type = (header or "").partition(";")[0].strip().lower()
+    kind, _, subtype = media_type.partition("/")
+    if kind != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
+
+
+def slice_router(*, prefix: str = "/api", tags: list[str | Any]) -> APIRouter:
+    """Return the router of a slice: exact JSON, and one tag in the documentation."""
+    return APIRouter(prefix=prefix, tags=tags, route_class=ExactRoute)

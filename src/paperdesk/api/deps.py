@@ -1,0 +1,32 @@
+"""The session of a request."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from paperdesk.db.engine import Database
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
+    """Give the request its one session; commit before the answer is sent, roll back on an error.
+
+    A reading request gets a session that cannot write. The transaction begins with the first
+    statement, so whatever needs the network is done before.
+    """
+    database: Database = request.app.state.database
+    if request.method in _SAFE:
+        async with database.read() as session:
+            yield session
+    else:
+        async with database.async_session_maker() as session:
+            yield session
+            await session.commit()
+
+
+# `scope="function"` ends the dependency, and so commits, before the response is sent: by default
+# FastAPI would end it after, and acknowledge what may yet fail.
+Db = Annotated[AsyncSession, Depends(get_db, scope="function")]

@@ -1,0 +1,43 @@
+"""Paging by key: lists are plain arrays, and `Link: <…>; rel="next"` (RFC 8288) leads on."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Query, Request
+
+from paperdesk.errors import InvalidRequest
+
+Limit = Annotated[
+    int, Query(ge=1, le=500, description="How many rows at the most.", examples=[100])
+]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=128, description="Where the page begins; comes from the Link header."),
+]
+DEFAULT_LIMIT = 100
+
+Row = TypeVar("Row")
+
+
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """Return the header that leads to the next page, none when there is no further one."""
+    if cursor is None:
+        return {}
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
+    target = f"{request.url.path}?{urlencode([*kept, ('cursor', cursor)])}"
+    return {"Link": f'<{target}>; rel="next"'}
+
+
+def page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:
+    """Split what a query for limit + 1 rows gave: the page, and its last row if there are more."""
+    return rows[:limit], rows[limit - 1] if len(rows) > limit else None
+
+
+def number_cursor(cursor: str | None) -> int | None:
+    """Return the number in a cursor. Raises InvalidRequest if it holds none."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):  # noqa: PLR2004 - below 2**63
+        raise InvalidRequest("cursor: use the one from the Link header of the page before.")
+    return int(cursor)

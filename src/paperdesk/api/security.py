@@ -1,0 +1,108 @@
+"""The gate in front of every request: who may reach the desk at all.
+
+A service on loopback is not private: any web page can send requests to it. So the Host must be one
+of ours (DNS rebinding), a changing request of a browser must come from our own pages (CSRF), and a
+body over the limit is refused before it is read. No CORS.
+"""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paperdesk.api.problems import ProblemReply
+from paperdesk.errors import BodyTooLarge, Forbidden, InvalidRequest, PaperdeskError
+
+BODY_LIMIT = 64 * 1024
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OUR_PAGES = frozenset({"same-origin", "none"})
+
+HEADERS: Mapping[bytes, bytes] = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"x-frame-options": b"DENY",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+
+
+class Gate:
+    """Middleware that refuses strange hosts, foreign origins and large bodies."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str]) -> None:
+        self.app = app
+        self.allowed_hosts = LOOPBACK_HOSTS | frozenset(allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with a problem."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["method"], headers)
+        if refusal is not None:
+            await ProblemReply(refusal)(scope, receive, send)
+            return
+        await self.app(scope, _limited(receive), _with_headers(send))
+
+    def _refusal(self, method: str, headers: Headers) -> PaperdeskError | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or host_name(hosts[0]) not in self.allowed_hosts:
+            return Forbidden(
+                "This desk does not answer under that host name. Use http://127.0.0.1, or list the "
+                "name in PAPERDESK_ALLOWED_HOSTS."
+            )
+        if method not in _SAFE and not _from_our_pages(headers, hosts[0]):
+            return Forbidden("Another site's page may not change this desk.")
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()):
+            return InvalidRequest("Content-Length must be a number.")
+        return _too_large() if int(length[:20]) > BODY_LIMIT else None
+
+
+def host_name(host: str) -> str:
+    """Return a Host header's name without its port, in lower case; IPv6 keeps its brackets."""
+    name, _, port = host.lower().rpartition(":")
+    return name if name and port.isdigit() and not host.endswith("]") else host.lower()
+
+
+def _from_our_pages(headers: Headers, host: str) -> bool:
+    """Say whether a changing request is not a foreign page's (Sec-Fetch-Site, else Origin)."""
+    if site := headers.get("sec-fetch-site"):
+        return site in _OUR_PAGES
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"A body may have at most {BODY_LIMIT // 1024} KiB. Send less at once.")
+
+
+def _limited(receive: Receive) -> Receive:
+    """Count what arrives: a chunked body has no length to refuse it by."""
+    seen = 0
+
+    async def receive_limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > BODY_LIMIT:
+                raise _too_large()
+        return message
+
+    return receive_limited
+
+
+def _with_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message.get("headers", [])}
+            message["headers"] = [
+                *message.get("headers", []),
+                *((name, value) for name, value in HEADERS.items() if name not in present),
+            ]
+        await send(message)
+
+    return send_with_headers

@@ -1,0 +1,204 @@
+"""The composition root: the only place that knows all parts and puts them together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
+from pydantic import Field
+from sqlalchemy import text
+from starlette.responses import RedirectResponse
+
+from paperdesk import __version__
+from paperdesk.api import problems
+from paperdesk.api.codec import Answer, Moment, Reply
+from paperdesk.api.security import Gate
+from paperdesk.bootstrap import open_database
+from paperdesk.clock import Clock, SystemClock
+from paperdesk.db.engine import Database
+from paperdesk.db.migrate import head_revision
+from paperdesk.ledger import routes as ledger_routes
+from paperdesk.ledger.writer import Ledger
+from paperdesk.market import routes as market_routes
+from paperdesk.market.feed import Market
+from paperdesk.market.sources import source_for
+from paperdesk.portfolio import routes as portfolio_routes
+from paperdesk.portfolio.snapshots import SnapshotRecorder
+from paperdesk.runtime.tasks import Supervisor
+from paperdesk.settings import Settings
+from paperdesk.users.access import allow
+from paperdesk.watchlist import routes as watchlist_routes
+
+DESCRIPTION = """
+A self-hosted paper-trading desk: pretend money, live or simulated prices, and books that prove
+themselves. An acknowledged trade is durable and booked exactly once.
+
+Amounts in answers are JSON numbers, exact to the last digit; requests take numbers or strings.
+Times are RFC 3339 in UTC. Lists are plain arrays, newest first; a `Link` header leads to the next
+page. Errors are `application/problem+json` with a stable `code` and a sentence on what to do.
+"""
+
+
+class DatabaseHealth(Answer):
+    """Which database the desk stands on."""
+
+    dialect: Literal["sqlite", "postgresql"]
+    journal_mode: Annotated[str | None, Field(description="wal on SQLite, null on PostgreSQL")]
+    revision: Annotated[str, Field(examples=["0003"])]
+
+
+class MarketHealth(Answer):
+    """Where prices come from, and when the last one came."""
+
+    source: Annotated[str, Field(examples=["simulator"])]
+    as_of: Moment | None
+
+
+class Health(Answer):
+    """Whether the desk is well."""
+
+    status: Annotated[str, Field(examples=["ok"])]
+    version: str
+    database: DatabaseHealth
+    market: MarketHealth
+
+
+class Desk:
+    """The running parts of an app, started in order and stopped in reverse."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database: Database
+        self.market: Market
+        self.ledger: Ledger
+        self.supervisor = Supervisor(clock)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Start everything; on the way out, or when a start fails, stop what had started."""
+        async with AsyncExitStack() as stack:
+            self.database = await open_database(self.settings.database_url, self.clock)
+            stack.push_async_callback(self.database.close)
+            source = source_for(self.settings, self.clock)
+            stack.push_async_callback(source.close)
+            self.market = Market(self.database, source, self.clock)
+            await self.market.load()
+            stack.push_async_callback(self.market.flush)
+            snapshots = SnapshotRecorder(self.market.board, self.clock)
+            self.ledger = Ledger(self.database, hooks=[snapshots.record])
+            stack.push_async_callback(self.ledger.close)
+            stack.push_async_callback(self.supervisor.stop)
+            self.supervisor.start("feed", self.market.run_feed)
+            self.supervisor.start("recorder", self.market.run_recorder)
+            self.supervisor.start("snapshots", lambda: snapshots.run(self.database, self.ledger))
+            stack.callback(self.stop_streams)
+            yield
+
+    def stop_streams(self) -> None:
+        """End every open stream: a server would wait for them for ever."""
+        self.market.stream.close()
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
+    """Return the desk as an ASGI app. The database is opened when the app starts.
+
+    The settings are read here once and stay the same for the life of the app.
+    """
+    desk = Desk(settings or Settings.load(), clock or SystemClock())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        try:
+            async with desk.running():
+                app.state.database = desk.database
+                app.state.market = desk.market
+                app.state.ledger = desk.ledger
+                yield
+        except BaseException as error:
+            app.state.startup_error = error
+            raise
+
+    app = FastAPIOffline(
+        title="Paperdesk",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        static_url="/docs/static",
+        responses=problems.problems(*problems.EVERYWHERE),
+        license_info={"name": "MIT", "identifier": "MIT"},
+    )
+    app.state.settings = desk.settings
+    app.state.desk = desk
+    problems.install(app)
+    app.add_middleware(Gate, allowed_hosts=desk.settings.allowed_hosts)
+    app.add_api_route(
+        "/api/health",
+        read_health,
+        response_model=Health,
+        tags=["desk"],
+        name="health",
+    )
+    app.add_api_route("/", show_docs, include_in_schema=False)
+    for router in (
+        portfolio_routes.router,
+        ledger_routes.router,
+        watchlist_routes.router,
+        market_routes.router,
+    ):
+        app.include_router(router, dependencies=[Depends(allow)])
+    _document_problems(app)
+    return app
+
+
+async def read_health(request: Request) -> Response:
+    """Say whether the desk is well, which database it stands on and how old its prices are."""
+    market: Market = request.app.state.market
+    database: Database = request.app.state.database
+    async with database.read() as session:
+        journal_mode = (
+            await session.scalar(text("PRAGMA journal_mode"))
+            if database.dialect == "sqlite"
+            else None
+        )
+        revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    quotes = market.board.all()
+    health = Health(
+        status="ok" if revision == head_revision() else "degraded",
+        version=__version__,
+        database=DatabaseHealth(
+            dialect=database.dialect,
+            journal_mode=journal_mode,
+            revision=str(revision),
+        ),
+        market=MarketHealth(
+            source=market.source.name,
+            as_of=max((quote.received_at for quote in quotes), default=None),
+        ),
+    )
+    return Reply(health)
+
+
+async def show_docs() -> Response:
+    """Lead a browser to the documentation."""
+    return RedirectResponse("/docs")
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put the schema of a problem, which every route refers to, into the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault(
+            "Problem",
+            problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}"),
+        )
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi

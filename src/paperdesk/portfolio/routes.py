@@ -1,0 +1,144 @@
+"""GET /api/portfolio, its history, and POST /api/portfolio/trade."""
+
+from typing import Annotated
+
+from fastapi import Header, Query, Request, Response
+from pydantic import AwareDatetime
+
+from paperdesk.api.codec import Label, Reply, slice_router
+from paperdesk.api.deps import Db
+from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.errors import (
+    IdempotencyMismatch,
+    InsufficientCash,
+    InsufficientShares,
+    InvalidRequest,
+    InvalidState,
+    NotFound,
+    PriceUnavailable,
+    UnknownOutcome,
+    UnknownTicker,
+)
+from paperdesk.ledger.schemas import TradeAnswer
+from paperdesk.ledger.writer import Ledger
+from paperdesk.market.feed import Market
+from paperdesk.market.quotes import parse_ticker
+from paperdesk.orders.market_order import MarketOrder
+from paperdesk.portfolio import history as curves
+from paperdesk.portfolio.schemas import (
+    PortfolioAfterTrade,
+    PortfolioAnswer,
+    SnapshotAnswer,
+    TradeRequest,
+    portfolio_fields,
+)
+from paperdesk.portfolio.statement import statement_of
+from paperdesk.users.access import Account
+
+router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
+
+SOURCE = "api"
+DEFAULT_POINTS = 500
+
+
+@router.get("", response_model=PortfolioAnswer, responses=problems(InvalidRequest, NotFound))
+async def read_portfolio(request: Request, account: Account) -> Response:
+    """Show cash, positions and what they are worth at the latest prices."""
+    market: Market = request.app.state.market
+    ledger: Ledger = request.app.state.ledger
+    statement = statement_of(await ledger.account(account), market.board)
+    return Reply(PortfolioAnswer(**portfolio_fields(statement, market.clock)))
+
+
+@router.post(
+    "/trade",
+    response_model=PortfolioAfterTrade,
+    responses=problems(
+        *WITH_BODY,
+        NotFound,
+        UnknownTicker,
+        InsufficientCash,
+        InsufficientShares,
+        PriceUnavailable,
+        IdempotencyMismatch,
+        InvalidState,
+        UnknownOutcome,
+    ),
+)
+async def trade(
+    request: Request,
+    body: TradeRequest,
+    account: Account,
+    idempotency_key: Annotated[
+        Label | None, Header(description="The same as client_order_id.")
+    ] = None,
+) -> Response:
+    """Buy or sell at the current price. The answer comes after the booking is durable.
+
+    With a key the request may be sent again: it gets the first trade, and books nothing.
+    """
+    market: Market = request.app.state.market
+    ledger: Ledger = request.app.state.ledger
+    key = body.client_order_id or idempotency_key
+    if idempotency_key is not None and idempotency_key != key:
+        raise InvalidRequest(
+            "client_order_id and Idempotency-Key differ. Send one of them, or the same in both."
+        )
+    order = MarketOrder(
+        account_id=account,
+        ticker=parse_ticker(body.ticker),
+        side=body.side,
+        quantity=body.quantity,
+        source=SOURCE,
+        board=market.board,
+        clock=market.clock,
+        client_order_id=key,
+        strategy=body.strategy,
+        note=body.note,
+    )
+    unpriced: UnknownTicker | PriceUnavailable | None = None
+    try:
+        await market.quote(order.ticker)
+    except (UnknownTicker, PriceUnavailable) as refusal:
+        # Not refused here: a key that was used before gets its first answer without any price.
+        unpriced = refusal
+    try:
+        booked = await ledger.submit(order)
+    except PriceUnavailable as refusal:
+        raise unpriced or refusal from None
+    statement = statement_of(booked.account, market.board)
+    answer = PortfolioAfterTrade(
+        trade=TradeAnswer.model_validate(booked.result.trade),
+        **portfolio_fields(statement, market.clock),
+    )
+    replayed = {"Idempotent-Replayed": "true"} if booked.result.replayed else None
+    return Reply(answer, headers=replayed)
+
+
+@router.get(
+    "/history",
+    response_model=list[SnapshotAnswer],
+    responses=problems(InvalidRequest, NotFound),
+)
+async def read_history(
+    request: Request,
+    session: Db,
+    account: Account,
+    span: Annotated[curves.Range | None, Query(alias="range")] = None,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
+    points: Annotated[int, Query(ge=2, le=2000)] = DEFAULT_POINTS,
+) -> Response:
+    """Show the curve of the account's value, oldest first, thinned to `points`.
+
+    `range` is all if it is left out; or give `start` and `end` (excluded) instead.
+    """
+    if span is not None and (start or end):
+        raise InvalidRequest("Give either range, or start and end.")
+    if start and end and start >= end:
+        raise InvalidRequest("start must be before end.")
+    market: Market = request.app.state.market
+    if span is not None:
+        start = span.start(market.clock.now())
+    rows = await curves.history(session, account, start=start, end=end, points=points)
+    return Reply([SnapshotAnswer.model_validate(row) for row in rows])

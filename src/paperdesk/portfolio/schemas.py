@@ -1,0 +1,116 @@
+"""The bodies of the portfolio's routes."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment, Note
+from paperdesk.clock import Clock
+from paperdesk.ledger.booking import LARGEST_AMOUNT
+from paperdesk.ledger.schemas import TradeAnswer
+from paperdesk.models import Side
+from paperdesk.portfolio.statement import Statement
+
+
+def _quantity(value: Decimal) -> Decimal:
+    if not 0 < value <= LARGEST_AMOUNT:
+        raise ValueError("must be more than 0 and at most 1000000000 shares")
+    return value
+
+
+class TradeRequest(Ask):
+    """A market order: filled at once, at the current price."""
+
+    ticker: Annotated[str, Field(max_length=64, examples=["AAPL"])]
+    side: Annotated[Side, Field(examples=["buy"])]
+    quantity: Annotated[
+        AmountIn,
+        AfterValidator(_quantity),
+        Field(description="Shares, to 9 places; a number or a string", examples=[10]),
+    ]
+    client_order_id: Annotated[
+        Label | None,
+        Field(description="Your own key: the same order under it has one effect, for ever"),
+    ] = None
+    strategy: Label | None = None
+    note: Note | None = None
+
+
+class PositionAnswer(Answer):
+    """An open holding, valued. Amounts in US dollars, `pnl_pct` in percent of the cost."""
+
+    ticker: Annotated[str, Field(examples=["AAPL"])]
+    quantity: Annotated[Amount, Field(examples=[10])]
+    available_quantity: Annotated[Amount, Field(description="Not set aside for open sell orders")]
+    avg_cost: Annotated[Amount, Field(examples=[190.25])]
+    cost_basis: Annotated[Amount, Field(examples=[1902.5])]
+    current_price: Annotated[
+        Amount, Field(description="The last known price; see `unpriced`", examples=[191])
+    ]
+    market_value: Annotated[Amount, Field(examples=[1910])]
+    unrealized_pnl: Annotated[Amount, Field(examples=[7.5])]
+    pnl_pct: Annotated[Amount, Field(examples=[0.3942])]
+
+
+class PortfolioAnswer(Answer):
+    """An account's statement, in US dollars."""
+
+    cash_balance: Annotated[Amount, Field(examples=[8097.5])]
+    reserved_cash: Annotated[Amount, Field(description="Set aside for open buy orders")]
+    buying_power: Annotated[Amount, Field(description="cash_balance - reserved_cash")]
+    positions_value: Annotated[Amount, Field(examples=[1910])]
+    total_value: Annotated[Amount, Field(examples=[10007.5])]
+    unrealized_pnl: Annotated[Amount, Field(examples=[7.5])]
+    realized_pnl: Annotated[Amount, Field(examples=[0])]
+    as_of: Moment
+    unpriced: Annotated[
+        list[str], Field(description="Tickers whose price is not current, valued at the last known")
+    ]
+    positions: list[PositionAnswer]
+
+
+class PortfolioAfterTrade(PortfolioAnswer):
+    """The statement after a trade, and the trade."""
+
+    trade: TradeAnswer
+
+
+class SnapshotAnswer(Answer):
+    """What the account was worth at an instant, in US dollars."""
+
+    recorded_at: Moment
+    total_value: Annotated[Amount, Field(examples=[10007.5])]
+    cash_balance: Annotated[Amount, Field(examples=[8097.5])]
+    positions_value: Annotated[Amount, Field(examples=[1910])]
+    incomplete: Annotated[bool, Field(description="A held ticker had no current price")]
+
+
+def portfolio_fields(statement: Statement, clock: Clock) -> dict[str, Any]:
+    """Return the fields of a PortfolioAnswer that show a statement."""
+    account = statement.account
+    return {
+        "cash_balance": account.cash_balance,
+        "reserved_cash": account.reserved_cash,
+        "buying_power": account.cash_balance - account.reserved_cash,
+        "positions_value": statement.positions_value,
+        "total_value": statement.total_value,
+        "unrealized_pnl": statement.unrealized_pnl,
+        "realized_pnl": account.realized_pnl,
+        "as_of": clock.now(),
+        "unpriced": statement.unpriced,
+        "positions": [
+            PositionAnswer(
+                ticker=line.held.ticker,
+                quantity=line.held.quantity,
+                available_quantity=line.held.quantity,
+                avg_cost=line.held.avg_cost,
+                cost_basis=line.held.cost_basis,
+                current_price=line.price,
+                market_value=line.valuation.market_value,
+                unrealized_pnl=line.valuation.unrealized_pnl,
+                pnl_pct=line.valuation.pnl_pct,
+            )
+            for line in statement.lines
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Watchlists: the tickers that an account looks at."""
