@@ -92,7 +92,7 @@ class PriceSource(Protocol):
         ...
 
 
-class SourceUnavailable(Exception):  # noqa: N818 - it is a state of the world, not a fault of ours
+class SourceUnavailable(Exception):
     """The source could not be asked now."""
 
 
@@ -101,13 +101,23 @@ def usable(price: Decimal) -> bool:
     return price.is_finite() and SMALLEST_PRICE <= price <= LARGEST_PRICE
 
 
+class _Waiting:
+    """The tasks that wait for the next quote of one ticker."""
+
+    __slots__ = ("put", "tasks")
+
+    def __init__(self) -> None:
+        self.put = asyncio.Event()
+        self.tasks = 0
+
+
 class QuoteBoard:
-    """The latest quote of every ticker that is priced. Read from any thread, written by the feed."""
+    """The latest quote of every priced ticker. Read from any thread, written by the feed."""
 
     def __init__(self, clock: Clock, interval: timedelta) -> None:
         self._clock = clock
         self._quotes: dict[str, Quote] = {}
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self.patience = max(_LEAST_PATIENCE, 3 * interval)
         """How old a quote may be before it is stale."""
 
@@ -117,7 +127,13 @@ class QuoteBoard:
             return None
         price = tick.price.quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _EXACT)
         last = self._quotes.get(ticker)
-        previous = last.price if last else price
+        if last is None or last.source != source:
+            previous = price
+        elif (last.price, last.timestamp) == (price, tick.timestamp):
+            # The same tick once more, as between two trades: confirmed, but not a new price.
+            previous = last.previous_price
+        else:
+            previous = last.price
         quote = Quote(ticker, price, previous, tick.timestamp, received_at, source)
         self.restore(quote)
         return quote
@@ -125,8 +141,8 @@ class QuoteBoard:
     def restore(self, quote: Quote) -> None:
         """Put a quote on the board as it is, such as one that an earlier run stored."""
         self._quotes[quote.ticker] = quote
-        if waiting := self._waiting.pop(quote.ticker, None):
-            waiting.set()
+        if waiting := self._waiting.get(quote.ticker):
+            waiting.put.set()
 
     def latest(self, ticker: str) -> Quote | None:
         """Return the last known quote, however old."""
@@ -144,7 +160,8 @@ class QuoteBoard:
 
     def all(self) -> list[Quote]:
         """Return every quote, by ticker."""
-        return [self._quotes[ticker] for ticker in sorted(self._quotes)]
+        # One copy in one step: the feed may put and drop while another thread reads.
+        return sorted(self._quotes.values(), key=lambda quote: quote.ticker)
 
     def drop(self, ticker: str) -> None:
         """Forget a ticker that is no longer priced."""
@@ -152,11 +169,17 @@ class QuoteBoard:
 
     async def wait_for(self, ticker: str, seconds: float) -> Quote | None:
         """Return a fresh quote as soon as there is one, None if none comes in that time."""
-        if quote := self.fresh(ticker):
-            return quote
-        arrived = self._waiting.setdefault(ticker, asyncio.Event())
+        waiting = self._waiting.setdefault(ticker, _Waiting())
+        waiting.tasks += 1
         try:
-            await asyncio.wait_for(arrived.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                while (quote := self.fresh(ticker)) is None:
+                    waiting.put.clear()
+                    await waiting.put.wait()
+                return quote
         except TimeoutError:
             return None
-        return self.fresh(ticker)
+        finally:
+            waiting.tasks -= 1
+            if not waiting.tasks:
+                self._waiting.pop(ticker, None)

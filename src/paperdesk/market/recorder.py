@@ -1,0 +1,125 @@
+"""Storing quotes and bars: one short transaction every few seconds."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Table, bindparam, case, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from paperdesk.db.engine import Database
+from paperdesk.market.bars import Bar, BarMaker, Timeframe
+from paperdesk.market.quotes import Quote, QuoteBoard
+from paperdesk.models import Base
+
+_QUOTES: Table = Base.metadata.tables["quotes"]
+_BARS: Table = Base.metadata.tables["price_bars"]
+
+
+class Recorder:
+    """Writes what changed on the board and in the bars since it last did."""
+
+    def __init__(self, database: Database, board: QuoteBoard, bars: BarMaker) -> None:
+        self._database = database
+        self._board = board
+        self._bars = bars
+        self._stored: dict[str, Quote] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    def knows(self, quotes: Iterable[Quote]) -> None:
+        """Note quotes that were read from the database, and so need not be written."""
+        self._stored.update((quote.ticker, quote) for quote in quotes)
+
+    async def flush(self) -> None:
+        """Store what changed. A write that was begun goes on although its caller is cancelled."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+        self._writing = asyncio.create_task(self._write())
+        try:
+            await asyncio.shield(self._writing)
+        finally:
+            if self._writing.done():
+                self._writing = None
+
+    async def _write(self) -> None:
+        on_board = {quote.ticker: quote for quote in self._board.all()}
+        changed = [q for q in on_board.values() if self._stored.get(q.ticker) is not q]
+        gone = sorted(self._stored.keys() - on_board.keys())
+        bars = self._bars.unsaved()
+        if not (changed or gone or bars):
+            return
+        async with self._database.write() as session:
+            connection = await session.connection()
+            await self._put(connection, changed, gone, bars)
+        # Only now: had the commit failed, all of it would be tried again next time.
+        self._bars.saved(bars)
+        self._stored = on_board
+
+    async def _put(
+        self,
+        connection: AsyncConnection,
+        changed: list[Quote],
+        gone: list[str],
+        bars: list[Bar],
+    ) -> None:
+        if changed:
+            rows = [
+                {
+                    "ticker": quote.ticker,
+                    "price": quote.price,
+                    "previous_price": quote.previous_price,
+                    "source": quote.source,
+                    "timestamp": quote.timestamp,
+                    "received_at": quote.received_at,
+                }
+                for quote in changed
+            ]
+            await connection.execute(upsert_quotes(self._database.dialect), rows)
+        if gone:
+            statement = delete(_QUOTES).where(_QUOTES.c.ticker == bindparam("gone"))
+            await connection.execute(statement, [{"gone": ticker} for ticker in gone])
+        if bars:
+            rows = [
+                {
+                    "ticker": bar.ticker,
+                    "timeframe": Timeframe.minute.value,
+                    "start": bar.start,
+                    "open": bar.open,
+                    "high": bar.high,
+                    "low": bar.low,
+                    "close": bar.close,
+                    "volume": bar.volume,
+                }
+                for bar in bars
+            ]
+            await connection.execute(upsert_bars(self._database.dialect), rows)
+
+
+def upsert_quotes(dialect: str) -> Any:
+    """Return the statement that inserts a quote or replaces the ticker's last one."""
+    statement = _insert(dialect, _QUOTES)
+    new = statement.excluded
+    replaced = {c.name: new[c.name] for c in _QUOTES.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=["ticker"], set_=replaced)
+
+
+def upsert_bars(dialect: str) -> Any:
+    """Return the statement that inserts a bar or continues the stored one.
+
+    Continued, it keeps its open and volume, takes the new close, and its high and low only widen.
+    """
+    statement = _insert(dialect, _BARS)
+    old, new = _BARS.c, statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["ticker", "timeframe", "start"],
+        set_={
+            "high": case((new.high > old.high, new.high), else_=old.high),
+            "low": case((new.low < old.low, new.low), else_=old.low),
+            "close": new.close,
+        },
+    )
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

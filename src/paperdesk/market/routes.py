@@ -1,0 +1,137 @@
+"""GET /api/prices, /api/prices/{ticker}, /api/prices/{ticker}/bars and /api/stream/prices."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from paperdesk.api.codec import Reply, slice_router
+from paperdesk.api.deps import Db
+from paperdesk.api.pages import DEFAULT_LIMIT, Cursor, Limit, next_link, number_cursor, page
+from paperdesk.api.problems import WITH_INPUT, problems
+from paperdesk.errors import InvalidRequest, PriceUnavailable, UnknownTicker
+from paperdesk.market.bars import Bar, Timeframe
+from paperdesk.market.feed import Market
+from paperdesk.market.history import bars_of
+from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.schemas import BarAnswer, PriceAnswer
+from paperdesk.settings import Settings
+
+router = slice_router(tags=["prices"])
+
+Instant = Annotated[
+    AwareDatetime | None,
+    Query(description="RFC 3339 with a zone.", examples=["2026-11-22T00:00:00Z"]),
+]
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@router.get("/prices", response_model=list[PriceAnswer])
+async def read_prices(request: Request) -> Response:
+    """List the last known price of every ticker that is priced, by ticker."""
+    market: Market = request.app.state.market
+    return Reply([PriceAnswer.model_validate(quote) for quote in market.board.all()])
+
+
+@router.get(
+    "/prices/{ticker}",
+    response_model=PriceAnswer,
+    responses=problems(*WITH_INPUT, UnknownTicker, PriceUnavailable),
+)
+async def read_price(request: Request, ticker: str) -> Response:
+    """Show the last known price of a ticker. One that is not priced yet is from now on."""
+    market: Market = request.app.state.market
+    return Reply(PriceAnswer.model_validate(await market.last_known(ticker)))
+
+
+@router.get(
+    "/prices/{ticker}/bars",
+    response_model=list[BarAnswer],
+    responses=problems(*WITH_INPUT, UnknownTicker),
+)
+async def read_bars(
+    request: Request,
+    session: Db,
+    ticker: str,
+    timeframe: Timeframe = Timeframe.minute,
+    start: Instant = None,
+    end: Instant = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response:
+    """List bars that begin at `start` or later and before `end`, newest first.
+
+    Minutes and hours are those of UTC, days those of the desk's time zone. The Link header leads
+    to the next page.
+    """
+    market: Market = request.app.state.market
+    settings: Settings = request.app.state.settings
+    ticker = parse_ticker(ticker)
+    if start and end and start >= end:
+        raise InvalidRequest("start must be before end.")
+    page_begins = number_cursor(cursor)
+    before = _bounded(end)
+    if page_begins is not None:
+        top = datetime.fromtimestamp(min(page_begins, _LATEST.timestamp()), UTC)
+        before = min(top, before or top)
+    # In an outage the bars of earlier are still worth showing.
+    with suppress(PriceUnavailable):
+        await market.last_known(ticker)
+    bars = await bars_of(
+        session,
+        ticker,
+        timeframe,
+        ZoneInfo(settings.timezone),
+        unsaved=market.bars.unsaved(ticker),
+        since=_bounded(start),
+        before=before,
+        limit=limit + 1,
+    )
+    shown, last = page(bars, limit)
+    return Reply(
+        [_answer(bar, timeframe) for bar in shown],
+        headers=next_link(request, str(int(last.start.timestamp())) if last else None),
+    )
+
+
+@router.get(
+    "/stream/prices",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-Sent Events: about twice a second every priced ticker, by name.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def stream_prices(request: Request) -> Response:
+    """Follow all prices. A client that is slow gets fewer events, and always the newest."""
+    market: Market = request.app.state.market
+    return StreamingResponse(
+        market.stream.subscribe(),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _bounded(moment: datetime | None) -> datetime | None:
+    """Return an instant that arithmetic cannot push off the calendar."""
+    return None if moment is None else max(_EARLIEST, min(moment, _LATEST))
+
+
+def _answer(bar: Bar, timeframe: Timeframe) -> BarAnswer:
+    return BarAnswer(
+        ticker=bar.ticker,
+        timeframe=timeframe,
+        start=bar.start,
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        close=bar.close,
+        volume=bar.volume,
+    )
