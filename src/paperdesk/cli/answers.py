@@ -1,0 +1,80 @@
+"""The answers of the desk that are shown as tables. Members that are not shown are left out."""
+
+from decimal import Decimal
+
+import msgspec
+
+
+class Quote(msgspec.Struct):
+    """A ticker's price."""
+
+    ticker: str
+    price: Decimal | None = None
+    previous_price: Decimal | None = None
+    change: Decimal | None = None
+    change_percent: Decimal | None = None
+    timestamp: str | None = None
+    added_at: str | None = None
+
+
+class Position(msgspec.Struct):
+    """A holding and what it is worth."""
+
+    ticker: str
+    quantity: Decimal
+    avg_cost: Decimal
+    cost_basis: Decimal
+    current_price: Decimal
+    market_value: Decimal
+    unrealized_pnl: Decimal
+    pnl_pct: Decimal
+
+
+class Trade(msgspec.Struct):
+    """A booked trade."""
+
+    id: str
+    ticker: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    value: Decimal
+    fee: Decimal
+    realized_pnl: Decimal
+    executed_at: str
+    strategy: str | None = None
+    note: str | None = None
+
+
+class Portfolio(msgspec.Struct):
+    """An account: cash, positions, and their worth."""
+
+    cash_balance: Decimal
+    positions_value: Decimal
+    total_value: Decimal
+    unrealized_pnl: Decimal
+    realized_pnl: Decimal
+    positions: list[Position]
+    reserved_cash: Decimal = Decimal(0)
+    unpriced: list[str] = []
+
+
+class Booked(Portfolio, kw_only=True):
+    """The portfolio after a trade, and the trade."""
+
+    trade: Trade
+
+
+class Market(msgspec.Struct):
+    """Where prices come from, and of when the newest one is."""
+
+    source: str = ""
+    as_of: str | None = None
+
+
+class Health(msgspec.Struct):
+    """How the desk is."""
+
+    status: str
+    version: str
+    market: Market

@@ -1,0 +1,245 @@
+"""The desk over HTTP: every command that trades or looks speaks through here, and only through it.
+
+Amounts never become floats: answers are decoded into Decimal or printed as the text that they are.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from paperdesk import __version__
+from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.options import Remote
+from paperdesk.cli.output import show_json
+from paperdesk.errors import SettingsError
+from paperdesk.settings import Settings
+
+ATTEMPTS: Final = 4
+TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
+_LONGEST_WAIT: Final = 5.0
+_UNPROCESSABLE: Final = 422
+_UNAVAILABLE: Final = 503
+
+T = TypeVar("T")
+
+
+class Problem(msgspec.Struct):
+    """An error answer (RFC 9457)."""
+
+    title: str = ""
+    detail: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the desk answered: the text as it came, and the values in it."""
+
+    text: bytes
+    replayed: bool = False
+    next_page: str | None = None
+
+    def read(self, kind: type[T]) -> T:
+        """Return the answer as a value of `kind`."""
+        try:
+            return msgspec.json.decode(self.text, type=kind)
+        except msgspec.DecodeError as error:
+            message = f"The desk's answer is not as expected ({error}). Is it of another version?"
+            raise CommandFailed(message, Exit.REFUSED) from error
+
+
+class Desk:
+    """A connection to the running desk. Raises CommandFailed when it refuses or does not answer."""
+
+    def __init__(self, options: Remote, *, attempts: int = ATTEMPTS) -> None:
+        settings = Settings.load()
+        self.url = desk_url(settings)
+        self._json = options.json
+        self._attempts = attempts
+        headers = {"User-Agent": f"paperdesk/{__version__}", "Accept": "application/json"}
+        if settings.api_key:
+            key = settings.api_key.get_secret_value()
+            headers["Authorization"] = f"Bearer {_header('PAPERDESK_API_KEY', key)}"
+        if options.account is not None:
+            headers["X-Account"] = _header("--account", options.account)
+        self._http = httpx2.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=TIMEOUT,
+            # A proxy of the environment leads away from this machine.
+            trust_env=not is_loopback(urlsplit(self.url).hostname or ""),
+        )
+
+    def __enter__(self) -> Self:
+        """Return the connection; nothing was sent yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, and give a program that asked for JSON the problem as JSON."""
+        self._http.close()
+        if self._json and isinstance(error, CommandFailed):
+            show_json(error.problem or _problem_text("FAILED", str(error)))
+
+    def get(self, path: str, **parameters: str | int | None) -> Answer:
+        """Ask for something."""
+        return self._send("GET", path, params=_given(parameters))
+
+    def post(self, path: str, body: dict[str, str | None], *, key: str | None = None) -> Answer:
+        """Do something that may be asked twice: because of its key, or because it is idempotent."""
+        headers = {"Idempotency-Key": _header("--key", key)} if key is not None else {}
+        content = msgspec.json.encode(_given(body))
+        headers["Content-Type"] = "application/json"
+        return self._send("POST", path, key=key, content=content, headers=headers)
+
+    def delete(self, path: str) -> Answer:
+        """Remove something."""
+        # Asked again after a lost answer, it would say that there is no such thing.
+        return self._send("DELETE", path, attempts=1)
+
+    @contextmanager
+    def stream(self, path: str) -> Generator[Iterator[bytes]]:
+        """Give the data of a stream's events as they come. Raises TransportError when it breaks."""
+        timeout = httpx2.Timeout(30.0, connect=5.0)
+        with self._http.sse(path, timeout=timeout) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise self._refusal(source.response, None)
+            yield (event.data.encode() for event in source if event.data)
+
+    def unreachable(self, error: Exception) -> CommandFailed:
+        """Return the failure that says how to come by a desk."""
+        message = (
+            f"No desk answers at {self.url} ({error}). Start one with `paperdesk serve`, "
+            "or set PAPERDESK_URL to where it listens."
+        )
+        return CommandFailed(message, Exit.NO_DESK, _problem_text("NO_DESK", message))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        attempts: int | None = None,
+        **content: Any,
+    ) -> Answer:
+        sent = False
+        left = attempts or self._attempts
+        while True:
+            left -= 1
+            wait = 0.25 * 2 ** (self._attempts - left)
+            try:
+                response = self._http.request(method, path, **content)
+            except httpx2.TransportError as error:
+                # Not connected means not sent; but a desk that broke off may be starting again.
+                sent = sent or not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+                if not sent or not left:
+                    raise self._broken_off(error, key if sent else None) from error
+            else:
+                if not response.is_error and response.status_code < httpx2.codes.MULTIPLE_CHOICES:
+                    return Answer(
+                        response.content,
+                        replayed=response.headers.get("Idempotent-Replayed") == "true",
+                        next_page=response.links.get("next", {}).get("url"),
+                    )
+                refusal = self._refusal(response, key)
+                if response.status_code != _UNAVAILABLE or not left:
+                    raise refusal
+                wait = _retry_after(response, wait)
+            time.sleep(min(wait, _LONGEST_WAIT))
+
+    def _broken_off(self, error: httpx2.TransportError, key: str | None) -> CommandFailed:
+        if key is None:
+            return self.unreachable(error)
+        message = (
+            f"The desk at {self.url} broke off without an answer ({error}), so it is not known "
+            f"whether it was done. {_ask_again(key)}"
+        )
+        return CommandFailed(message, Exit.REFUSED, _problem_text("UNKNOWN_OUTCOME", message))
+
+    def _refusal(self, response: httpx2.Response, key: str | None) -> CommandFailed:
+        status = response.status_code
+        try:
+            problem = msgspec.json.decode(response.content, type=Problem)
+        except msgspec.DecodeError:
+            problem = Problem()
+        if not problem.code:
+            message = (
+                f"What answers at {self.url} is not a Paperdesk desk (it said {status} "
+                f"{response.reason_phrase}). Set PAPERDESK_URL to where the desk listens."
+            )
+            return CommandFailed(message, Exit.NO_DESK, _problem_text("NO_DESK", message))
+        message = f"{problem.detail or problem.title} [{problem.code}]"
+        if problem.code == "UNAUTHENTICATED":
+            message += " Set PAPERDESK_API_KEY to a key of this desk."
+        if problem.code == "UNKNOWN_OUTCOME" and key:
+            message += f" {_ask_again(key)}"
+        usage = status == _UNPROCESSABLE
+        return CommandFailed(message, Exit.USAGE if usage else Exit.REFUSED, response.content)
+
+
+def desk_url(settings: Settings) -> str:
+    """Return where the desk is: PAPERDESK_URL, else where `serve` listens with these settings."""
+    url = settings.url
+    if "url" not in settings.model_fields_set and settings.port and is_loopback(settings.host):
+        url = url_of(settings.host, settings.port)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        _ = parts.port, httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
+        usable = False
+    if not usable:
+        raise SettingsError(f"PAPERDESK_URL: {url!r} is no address such as http://127.0.0.1:8000")
+    return url.rstrip("/")
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the base URL of a host and a port."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host reaches this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _header(name: str, value: str) -> str:
+    if not value or not value.isascii() or not value.isprintable():
+        raise CommandFailed(f"{name} must be plain ASCII text, and not empty.", Exit.USAGE)
+    return value
+
+
+def _ask_again(key: str) -> str:
+    return f"Ask again with --key {key}: it is never done twice."
+
+
+def _retry_after(response: httpx2.Response, otherwise: float) -> float:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else otherwise
+
+
+def _problem_text(code: str, detail: str) -> bytes:
+    return msgspec.json.encode({"title": "Failed", "detail": detail, "code": code, "error": detail})

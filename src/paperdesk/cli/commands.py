@@ -1,0 +1,157 @@
+"""The list of commands. Each one's module is imported when it is used, and no earlier."""
+
+from difflib import get_close_matches
+from typing import Final
+
+from cyclopts import App, CycloptsError, Group, UnknownCommandError
+
+from paperdesk import __version__
+from paperdesk.cli.failures import EXIT_CODES, CommandFailed, Exit
+
+_RUN: Final = Group("Run a desk", sort_key=1)
+_TRADE: Final = Group("Trade", sort_key=2)
+_LOOK: Final = Group("Look", sort_key=3)
+_OPTIONS: Final = Group("Options", sort_key=4)
+
+_HELP: Final = """\
+Paperdesk is a broker to trade against with pretend money.
+
+Start a desk in one terminal and trade from another:
+  paperdesk serve
+  paperdesk buy AAPL 10
+  paperdesk portfolio
+
+Commands under Trade and Look speak to a running desk: the one on this machine,
+or the one that PAPERDESK_URL names, with the key in PAPERDESK_API_KEY."""
+
+_COMMANDS: Final = (
+    (
+        _RUN,
+        "serve",
+        "serve:serve",
+        "Run the desk until Ctrl-C.",
+        """\
+Examples:
+  paperdesk serve
+  paperdesk serve --port 9000
+  DATABASE_URL=./desk.db paperdesk serve""",
+    ),
+    (_RUN, "migrate", "database:migrate", "Bring the database to the newest revision.", None),
+    (_RUN, "seed", "database:seed", "Make the first account, unless there is one.", None),
+    (_RUN, "config", "config:config", "Show the settings and where they come from.", None),
+    (
+        _RUN,
+        "doctor",
+        "doctor:doctor",
+        "Check the database, the machine and the desk.",
+        """\
+Changes nothing, and may run beside a desk.""",
+    ),
+    (_RUN, "schema", "database:schema", "Print the database's schema as SQL.", None),
+    (
+        _RUN,
+        "completion",
+        "completion:completion",
+        "Complete commands in your shell.",
+        """\
+Examples:
+  paperdesk completion bash >> ~/.bashrc
+  paperdesk completion zsh > "${fpath[1]}/_paperdesk"
+  paperdesk completion fish > ~/.config/fish/completions/paperdesk.fish""",
+    ),
+    (
+        _TRADE,
+        "buy",
+        "trade:buy",
+        "Buy shares at the current price.",
+        """\
+Examples:
+  paperdesk buy AAPL 10
+  paperdesk buy BRK.B 0.5 --strategy value --note "first tranche\"""",
+    ),
+    (
+        _TRADE,
+        "sell",
+        "trade:sell",
+        "Sell shares at the current price.",
+        """\
+Examples:
+  paperdesk sell AAPL 5
+  paperdesk sell AAPL 5 --json""",
+    ),
+    (
+        _LOOK,
+        "portfolio",
+        "look:portfolio",
+        "Cash, positions, and what they are worth.",
+        """\
+Examples:
+  paperdesk portfolio
+  paperdesk portfolio --json | jq .total_value""",
+    ),
+    (
+        _LOOK,
+        "trades",
+        "look:trades",
+        "What was traded, newest first.",
+        """\
+Examples:
+  paperdesk trades --ticker AAPL --limit 5
+  paperdesk trades --all --json > trades.json""",
+    ),
+    (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),
+    (
+        _LOOK,
+        "prices",
+        "prices:prices",
+        "Current prices, once or as they change.",
+        """\
+Examples:
+  paperdesk prices
+  paperdesk prices AAPL MSFT
+  paperdesk prices AAPL --watch""",
+    ),
+)
+
+
+def build() -> App:
+    """Return the command line with all commands, none of them imported."""
+    result = App(
+        name="paperdesk",
+        help=_HELP,
+        help_format="plaintext",
+        help_epilogue=EXIT_CODES,
+        version=__version__,
+        print_error=False,
+        exit_on_error=False,
+    )
+    for flag in ("--help", "--version"):
+        result[flag].group = _OPTIONS
+    for order, (group, name, target, summary, epilogue) in enumerate(_COMMANDS):
+        # A command that is itself an App brings its own examples.
+        extra = {"help_epilogue": epilogue} if epilogue else {}
+        result.command(
+            f"paperdesk.cli.{target}",
+            name=name,
+            help=summary,
+            group=group,
+            sort_key=order,
+            **extra,
+        )
+    return result
+
+
+app: Final = build()
+
+
+def usage_failure(error: CycloptsError) -> CommandFailed:
+    """Return the failure that says in one line what is wrong with the arguments."""
+    if isinstance(error, UnknownCommandError) and error.app is app:
+        # Cyclopts would import every command to find the one that was meant.
+        wrong = error.unused_tokens[0] if error.unused_tokens else ""
+        near = get_close_matches(wrong, [name for _, name, *_ in _COMMANDS], n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        message = f"There is no command `{wrong}`.{hint}"
+    else:
+        message = str(error)
+    return CommandFailed(f"{message} Try `paperdesk --help`.", Exit.USAGE)

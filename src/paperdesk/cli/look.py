@@ -1,0 +1,182 @@
+"""`paperdesk portfolio`, `trades` and `watchlist`: what the desk holds, and what it did."""
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.text import Text
+
+from paperdesk.cli.answers import Portfolio, Quote, Trade
+from paperdesk.cli.client import Answer, Desk
+from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.options import REMOTE, Remote
+from paperdesk.cli.output import (
+    clean,
+    instant,
+    money,
+    price,
+    quantity,
+    say,
+    screen,
+    show_json,
+    show_value,
+    signed,
+    table,
+)
+from paperdesk.cli.prices import show_quotes
+
+watchlist = App(
+    name="watchlist",
+    help_epilogue="""\
+Examples:
+  paperdesk watchlist
+  paperdesk watchlist add PYPL
+  paperdesk watchlist remove PYPL""",
+)
+
+
+def portfolio(*, options: Remote = REMOTE) -> None:
+    """Show cash, positions, and what they are worth."""
+    with Desk(options) as desk:
+        answer = desk.get("/api/portfolio")
+        if options.json:
+            show_json(answer.text)
+            return
+        account = answer.read(Portfolio)
+    if account.positions:
+        rows = table(
+            "Ticker", ">Shares", ">Average cost", ">Price", ">Value", ">Gain or loss", ">%"
+        )
+        for position in account.positions:
+            rows.add_row(
+                clean(position.ticker),
+                quantity(position.quantity),
+                price(position.avg_cost),
+                price(position.current_price),
+                money(position.market_value),
+                signed(position.unrealized_pnl),
+                signed(position.pnl_pct, " %"),
+            )
+        screen().print(rows)
+        say("")
+    _totals(account)
+    if account.unpriced:
+        tickers = ", ".join(clean(ticker) for ticker in account.unpriced)
+        say(f"No current price for {tickers}: shown at the last known one.")
+    if not account.positions:
+        say("No positions yet. Buy something: paperdesk buy AAPL 10")
+
+
+def _totals(account: Portfolio) -> None:
+    rows = table("Account", ">USD")
+    rows.add_row("Cash", money(account.cash_balance))
+    if account.reserved_cash:
+        rows.add_row("  of it reserved for open orders", money(account.reserved_cash))
+    rows.add_row("Positions", money(account.positions_value))
+    rows.add_row("Total", Text(money(account.total_value), style="bold"))
+    rows.add_row("Unrealised gain or loss", signed(account.unrealized_pnl))
+    rows.add_row("Realised gain or loss", signed(account.realized_pnl))
+    screen().print(rows)
+
+
+def trades(
+    *,
+    ticker: Annotated[str | None, Parameter(help="Only this stock.")] = None,
+    side: Annotated[Literal["buy", "sell"] | None, Parameter(help="Only this side.")] = None,
+    limit: Annotated[int, Parameter(help="How many, 1 to 500, newest first.")] = 20,
+    every: Annotated[
+        bool, Parameter(name="--all", negative="", show_default=False, help="All there are.")
+    ] = False,
+    options: Remote = REMOTE,
+) -> None:
+    """Show what was traded, newest first."""
+    with Desk(options) as desk:
+        answer = desk.get("/api/trades", limit=500 if every else limit, ticker=ticker, side=side)
+        more = answer.next_page
+        if every and more:
+            answer, more = _all_pages(desk, answer), None
+        if options.json:
+            show_json(answer.text)
+            return
+        booked = answer.read(list[Trade])
+    if not booked:
+        chosen = ticker or side
+        say("No trades match." if chosen else "No trades yet. Make one: paperdesk buy AAPL 10")
+        return
+    rows = table(
+        "Time (UTC)", "Side", "Ticker", ">Shares", ">Price", ">Value", ">Realised", "Strategy"
+    )
+    for trade in booked:
+        rows.add_row(
+            instant(trade.executed_at),
+            clean(trade.side),
+            clean(trade.ticker),
+            quantity(trade.quantity),
+            price(trade.price),
+            money(trade.value),
+            signed(trade.realized_pnl) if trade.side == "sell" else "",
+            clean(trade.strategy),
+        )
+    screen().print(rows)
+    if more:
+        say("There are older ones: add --limit 500, or --all.")
+
+
+def _all_pages(desk: Desk, answer: Answer) -> Answer:
+    entries = answer.read(list[msgspec.Raw])
+    while answer.next_page:
+        answer = desk.get(answer.next_page)
+        entries += answer.read(list[msgspec.Raw])
+    return Answer(msgspec.json.encode(entries))
+
+
+@watchlist.default
+def show_watchlist(*, options: Remote = REMOTE) -> None:
+    """Show the watchlist with its prices."""
+    with Desk(options) as desk:
+        answer = desk.get("/api/watchlist")
+        if options.json:
+            show_json(answer.text)
+            return
+        quotes = answer.read(list[Quote])
+    if quotes:
+        show_quotes(quotes)
+    else:
+        say("The watchlist is empty. Add a stock: paperdesk watchlist add AAPL")
+
+
+@watchlist.command
+def add(
+    ticker: Annotated[str, Parameter(help="The stock, such as PYPL.")],
+    /,
+    *,
+    options: Remote = REMOTE,
+) -> None:
+    """Put a stock on the watchlist."""
+    with Desk(options) as desk:
+        answer = desk.post("/api/watchlist", {"ticker": ticker})
+        if options.json:
+            show_json(answer.text)
+            return
+        entry = answer.read(Quote)
+    worth = f" (now {price(entry.price)})" if entry.price is not None else ""
+    say(f"{clean(entry.ticker)} is on the watchlist{worth}.")
+
+
+@watchlist.command
+def remove(
+    ticker: Annotated[str, Parameter(help="The stock, such as PYPL.")],
+    /,
+    *,
+    options: Remote = REMOTE,
+) -> None:
+    """Take a stock off the watchlist."""
+    if not ticker.strip():
+        raise CommandFailed("Which stock? Give its ticker.", Exit.USAGE)
+    with Desk(options) as desk:
+        desk.delete(f"/api/watchlist/{quote(ticker, safe='')}")
+    if options.json:
+        show_value({"ticker": ticker.upper(), "removed": True})
+    else:
+        say(f"{clean(ticker.upper())} is off the watchlist.")

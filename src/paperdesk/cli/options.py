@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """How to print."""
+
+    json: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Print JSON, for programs."),
+    ] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remote(Shown):
+    """How to speak with the desk, and how to print its answer."""
+
+    account: Annotated[
+        str | None,
+        Parameter(help="The account to act on. Default: the API key's, else `default`."),
+    ] = None
+
+
+SHOWN = Shown()
+REMOTE = Remote()

@@ -1,0 +1,105 @@
+"""A look into a database without owning, migrating or changing it, whether a desk runs or not."""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from paperdesk.errors import DatabaseUnusable
+from paperdesk.settings import sqlite_path
+
+PATIENCE: Final = 5
+"""Seconds to wait for PostgreSQL to answer."""
+
+Rows = list[tuple[Any, ...]]
+
+_TABLES: Final = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+}
+
+
+def ask(url: str, *statements: str) -> list[Rows]:
+    """Return the rows of SELECT statements, all of one snapshot. Raises DatabaseUnusable."""
+    path = sqlite_path(url)
+    return _ask_sqlite(path, statements) if path else asyncio.run(_ask_postgresql(url, statements))
+
+
+def tables(url: str) -> set[str]:
+    """Return the names of the tables; none where there is no database yet."""
+    path = sqlite_path(url)
+    if path and is_empty(path):
+        return set()
+    (rows,) = ask(url, _TABLES["sqlite" if path else "postgresql"])
+    return {str(name) for (name,) in rows}
+
+
+def has_key(url: str) -> bool:
+    """Say whether the desk has an API key that was not revoked."""
+    if "api_keys" not in tables(url):
+        return False
+    (rows,) = ask(url, "SELECT 1 FROM api_keys WHERE revoked_at IS NULL LIMIT 1")
+    return bool(rows)
+
+
+def is_empty(path: Path) -> bool:
+    """Say whether there is nothing in a SQLite file, or no file."""
+    return not path.exists() or path.stat().st_size == 0
+
+
+@contextmanager
+def snapshot(path: Path) -> Generator[sqlite3.Connection]:
+    """Open a SQLite file for reading; not a byte of it, nor of what lies beside it, changes."""
+    wal, shared = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    with tempfile.TemporaryDirectory(prefix="paperdesk-") as folder:
+        if not wal.exists() or (wal.stat().st_size == 0 and not shared.exists()):
+            # The file is whole and nobody has it open; `immutable` keeps SQLite from making a WAL.
+            target, mode = path, "immutable=1"
+        elif shared.exists():
+            target, mode = path, "mode=ro"
+        else:
+            # SQLite would make the missing index beside the file; so it gets a copy to look into.
+            target, mode = Path(shutil.copy(path, folder)), "mode=ro"
+            shutil.copy(wal, folder)
+        address = f"{target.resolve().as_uri()}?{mode}"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+
+
+def _ask_sqlite(path: Path, statements: tuple[str, ...]) -> list[Rows]:
+    try:
+        with snapshot(path) as connection:
+            connection.execute("BEGIN")
+            return [connection.execute(statement).fetchall() for statement in statements]
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseUnusable(f"{path} cannot be read: {error}.") from error
+
+
+async def _ask_postgresql(url: str, statements: tuple[str, ...]) -> list[Rows]:
+    engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
+    try:
+        async with engine.connect() as connection:
+            reader = await connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            results: list[Rows] = []
+            for statement in statements:
+                rows = await reader.execute(text(statement))
+                results.append([tuple(row) for row in rows])
+            return results
+    except (OSError, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise DatabaseUnusable(
+            f"PostgreSQL does not answer: {cause}. Is it running, and is DATABASE_URL right?"
+        ) from error
+    finally:
+        await engine.dispose()

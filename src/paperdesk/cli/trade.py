@@ -1,0 +1,85 @@
+"""`paperdesk buy` and `sell`: a market order at the current price, booked exactly once."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from paperdesk.cli.answers import Booked
+from paperdesk.cli.client import Desk
+from paperdesk.cli.options import REMOTE, Remote
+from paperdesk.cli.output import clean, money, price, quantity, say, show_json, signed
+from paperdesk.ids import new_id
+
+Ticker = Annotated[str, Parameter(help="The stock, such as AAPL.")]
+Quantity = Annotated[str, Parameter(help="How many shares; fractions such as 0.5 are fine.")]
+Key = Annotated[
+    str | None,
+    Parameter(help="The idempotency key: the same key is booked once. Default: a new one."),
+]
+Strategy = Annotated[str | None, Parameter(help="The strategy that the trade belongs to.")]
+Note = Annotated[str | None, Parameter(help="A remark that is kept with the trade.")]
+
+
+def buy(
+    ticker: Ticker,
+    number: Quantity,
+    /,
+    *,
+    strategy: Strategy = None,
+    note: Note = None,
+    key: Key = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Buy shares at the current price."""
+    _trade("buy", ticker, number, strategy, note, key, options)
+
+
+def sell(
+    ticker: Ticker,
+    number: Quantity,
+    /,
+    *,
+    strategy: Strategy = None,
+    note: Note = None,
+    key: Key = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Sell shares at the current price."""
+    _trade("sell", ticker, number, strategy, note, key, options)
+
+
+def _trade(
+    side: str,
+    ticker: str,
+    number: str,
+    strategy: str | None,
+    note: str | None,
+    key: str | None,
+    options: Remote,
+) -> None:
+    body = {
+        "ticker": ticker,
+        "side": side,
+        "quantity": number,
+        "strategy": strategy,
+        "note": note,
+    }
+    with Desk(options) as desk:
+        # One key for all attempts: asking again after a lost answer cannot trade twice.
+        answer = desk.post("/api/portfolio/trade", body, key=new_id() if key is None else key)
+        if options.json:
+            show_json(answer.text)
+            return
+        booked = answer.read(Booked)
+    trade = booked.trade
+    verb = "Bought" if trade.side == "buy" else "Sold"
+    line = Text(f"{verb} {quantity(trade.quantity)} {clean(trade.ticker)} at {price(trade.price)}")
+    line.append(f" for {money(trade.value)}")
+    if trade.fee:
+        line.append(f", fee {money(trade.fee)}")
+    if trade.side == "sell":
+        line.append(", realised ").append_text(signed(trade.realized_pnl))
+    line.append(". (Booked before, with the same key.)" if answer.replayed else ".")
+    say(line)
+    say(f"Cash {money(booked.cash_balance)}, total {money(booked.total_value)}.")
