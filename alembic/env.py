@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from alembic.util import CommandError
 from sqlalchemy import JSON, Connection
 
 from paperdesk.db import migrate
@@ -34,7 +33,7 @@ def destination() -> str | None:
 
 
 def render_item(type_: str, item: object, autogen: AutogenContext) -> str | Literal[False]:
-    """Write our column types into a revision as plain SQLAlchemy: revisions import no application."""
+    """Write our types into a revision as plain SQLAlchemy: revisions import no application."""
     if type_ != "type":
         return False
     if isinstance(item, FixedPoint):
@@ -87,7 +86,8 @@ def main() -> None:
         else:
             asyncio.run(guarded_migration())
     except PaperdeskError as error:
-        raise CommandError(str(error)) from error
+        # Not CommandError: Alembic would log that and print it too, and say the line twice.
+        raise SystemExit(str(error)) from error
 
 
 main()

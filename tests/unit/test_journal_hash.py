@@ -78,6 +78,11 @@ def adjustment(**changes: Any) -> PositionAdjustment:
 
 
 MAKERS = {"trades": trade, "cash_movements": movement, "position_adjustments": adjustment}
+DIGESTS = {
+    "trades": "cdedde4e421af1bdb77141b90476fb848985a882d4809c42aad6028cdfd427c5",
+    "cash_movements": "24742fff79e84e93637d08028e52495095c51d2bddc7f0b7370c0a523464f86c",
+    "position_adjustments": "3002c8db77b606dcfaaf79d47fd5db85412cfa539e58558cf17274f67af3733b",
+}
 FIELDS = [
     (table, column.key)
     for table, make in MAKERS.items()
@@ -112,17 +117,7 @@ def test_canonical_bytes_never_change() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("table", "digest"),
-    [
-        ("cash_movements", "24742fff79e84e93637d08028e52495095c51d2bddc7f0b7370c0a523464f86c"),
-        ("trades", "cdedde4e421af1bdb77141b90476fb848985a882d4809c42aad6028cdfd427c5"),
-        (
-            "position_adjustments",
-            "3002c8db77b606dcfaaf79d47fd5db85412cfa539e58558cf17274f67af3733b",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("table", "digest"), DIGESTS.items())
 def test_hash_of_a_known_entry_never_changes(table: str, digest: str) -> None:
     assert journal.chained_hash(journal.FIRST_HASH, MAKERS[table]()) == digest
 

@@ -1,0 +1,61 @@
+"""Every revision goes up, down and up again, under rows in every table."""
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from paperdesk.db import migrate
+from paperdesk.db.engine import Database
+from paperdesk.models import Base
+from support.rows import everything, fill
+
+REVISIONS = [
+    revision.revision
+    for revision in ScriptDirectory.from_config(migrate.alembic_config()).walk_revisions()
+]
+"""Newest first."""
+
+
+async def go(url: str, direction: str, revision: str) -> None:
+    """Migrate as the desk does, guards included."""
+    async with migrate.guarded(
+        url, destination=revision, tables=Base.metadata.tables
+    ) as connection:
+        await getattr(migrate, direction)(connection, revision)
+
+
+async def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
+    database = Database(url)
+    async with database.reader.connect() as connection:
+        found = await connection.run_sync(everything)
+    await database.close()
+    return found
+
+
+@pytest.fixture
+async def full_url(database_url: str) -> str:
+    """The URL of a database with rows in every table, none of which names another's."""
+    database = Database(database_url)
+    async with database.writer.begin() as connection:
+        await connection.run_sync(fill)
+    await database.close()
+    return database_url
+
+
+async def test_each_step_down_and_up_keeps_every_row(full_url: str) -> None:
+    before = await contents(full_url)
+    assert all(before.values())
+    for revision in REVISIONS[1:]:
+        await go(full_url, "downgrade", revision)
+        assert await contents(full_url) == before
+        await go(full_url, "upgrade", "head")
+        assert await contents(full_url) == before
+    await go(full_url, "downgrade", REVISIONS[-1])
+    for revision in reversed(REVISIONS):
+        await go(full_url, "upgrade", revision)
+        assert await contents(full_url) == before
+
+
+async def test_all_the_way_down_leaves_nothing_and_up_again_works(full_url: str) -> None:
+    await go(full_url, "downgrade", "base")
+    await go(full_url, "upgrade", "head")
+    assert not any((await contents(full_url)).values())

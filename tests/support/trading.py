@@ -1,0 +1,111 @@
+"""A desk's ledger with a price board that tests write on."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from paperdesk.clock import ManualClock
+from paperdesk.db.engine import Database
+from paperdesk.ledger.journal import FIRST_HASH, canonical_bytes
+from paperdesk.ledger.writer import Booked, Ledger
+from paperdesk.market.quotes import QuoteBoard, Tick
+from paperdesk.models import (
+    Base,
+    CashMovement,
+    Position,
+    PositionAdjustment,
+    Side,
+    Trade,
+    UserProfile,
+)
+from paperdesk.orders.market_order import Filled, MarketOrder
+
+
+class TradingDesk:
+    """A ledger, a board and a clock: what it takes to trade without HTTP."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.board = QuoteBoard(clock, timedelta(seconds=0.5))
+        self.ledger = Ledger(database)
+
+    def price(self, ticker: str, price: str) -> None:
+        now = self.clock.now()
+        self.board.put(ticker, Tick(Decimal(price), now), "test", now)
+
+    def order(self, side: str, quantity: str, ticker: str = "AAPL", **rest: Any) -> MarketOrder:
+        return MarketOrder(
+            account_id=rest.pop("account_id", "default"),
+            ticker=ticker,
+            side=Side(side),
+            quantity=Decimal(quantity),
+            source="test",
+            board=self.board,
+            clock=self.clock,
+            **rest,
+        )
+
+    async def trade(
+        self, side: str, quantity: str, ticker: str = "AAPL", **rest: Any
+    ) -> Booked[Filled]:
+        return await self.ledger.submit(self.order(side, quantity, ticker, **rest))
+
+
+@asynccontextmanager
+async def trading(database: Database, clock: ManualClock) -> AsyncIterator[TradingDesk]:
+    desk = TradingDesk(database, clock)
+    try:
+        yield desk
+    finally:
+        await desk.ledger.close()
+
+
+async def row_counts(database: Database) -> dict[str, int]:
+    async with database.read() as session:
+        return {
+            table.name: await session.scalar(select(func.count()).select_from(table)) or 0
+            for table in Base.metadata.sorted_tables
+        }
+
+
+async def state_of(database: Database, account_id: str = "default") -> dict[str, Any]:
+    """Everything that the account's journal leads to, for comparing two ways to the same end."""
+    async with database.read() as session:
+        account = await session.get_one(UserProfile, account_id)
+        positions = await session.scalars(select(Position).where(Position.user_id == account_id))
+        return {
+            "cash": account.cash_balance,
+            "realized": account.realized_pnl,
+            "sequence": account.head_sequence,
+            "positions": {p.ticker: (p.quantity, p.cost_basis, p.avg_cost) for p in positions},
+        }
+
+
+async def assert_books_hold(database: Database, account_id: str = "default") -> None:
+    """The money equation, the gapless sequence and the hash chain, recomputed from the rows."""
+    async with database.read() as session:
+        account = await session.get_one(UserProfile, account_id)
+        entries: list[Any] = []
+        for table in (Trade, CashMovement, PositionAdjustment):
+            entries += await session.scalars(select(table).where(table.user_id == account_id))
+        positions = await session.scalars(select(Position).where(Position.user_id == account_id))
+        cost = sum((p.cost_basis for p in positions), Decimal(0))
+    entries.sort(key=lambda entry: entry.sequence)
+    assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
+    head = FIRST_HASH
+    for entry in entries:
+        head = hashlib.sha256(head.encode() + canonical_bytes(entry)).hexdigest()
+        assert entry.hash == head
+    assert (account.head_sequence, account.head_hash) == (len(entries), head)
+    trades = [entry for entry in entries if isinstance(entry, Trade)]
+    moved = sum((e.amount for e in entries if isinstance(e, CashMovement)), Decimal(0))
+    realized = sum((t.realized_pnl for t in trades), Decimal(0))
+    fees = sum((t.fee for t in trades), Decimal(0))
+    assert account.realized_pnl == realized
+    assert account.cash_balance + cost == moved + realized - fees
