@@ -95,7 +95,8 @@ class Desk:
 
     def get(self, path: str, **parameters: str | int | None) -> Answer:
         """Ask for something."""
-        return self._send("GET", path, params=_given(parameters))
+        # Without parameters the query in the path stays as it is; an empty set would cut it off.
+        return self._send("GET", path, params=_given(parameters) or None)
 
     def post(self, path: str, body: dict[str, str | None], *, key: str | None = None) -> Answer:
         """Do something that may be asked twice: because of its key, or because it is idempotent."""

@@ -1,0 +1,187 @@
+"""`paperdesk portfolio`, `trades`, `watchlist` and `prices` against a fake desk."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from support.fake_desk import BOOKED, EMPTY_PORTFOLIO, PORTFOLIO, TRADE, FakeDesk, Reply, problem
+from support.program import Program
+
+QUOTE = """{"ticker": "AAPL", "price": 190.10, "previous_price": 190.2, "change": -0.1,
+"change_percent": -0.0526, "timestamp": "2026-11-20T15:00:00.000000Z", "added_at": null}"""
+UNPRICED = '{"ticker": "ZZZ", "price": null, "change": null, "change_percent": null}'
+
+
+def test_the_portfolio_is_a_table_without_colours_in_a_pipe(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(PORTFOLIO)
+
+    result = cli("portfolio")
+
+    assert result.code == 0
+    assert "\x1b" not in result.out
+    row = next(line for line in result.out.splitlines() if line.startswith("AAPL"))
+    assert row.split() == [
+        "AAPL",
+        "46.5",
+        "191.155914",
+        "191.424731183",
+        "$8,901.25",
+        "+12.50",
+        "+0.14",
+        "%",
+    ]
+    assert "$10,000.00" in result.out
+    assert "-3.10" in result.out
+
+
+def test_an_empty_portfolio_says_what_to_do_next(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(EMPTY_PORTFOLIO)
+
+    assert "paperdesk buy AAPL 10" in cli("portfolio").out
+
+
+def test_prices_that_are_not_current_are_named(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(PORTFOLIO.replace('"unpriced": []', '"unpriced": ["AAPL"]'))
+
+    assert "No current price for AAPL" in cli("portfolio").out
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "hint"),
+    [
+        ("trades", "[]", "paperdesk buy AAPL 10"),
+        ("watchlist", "[]", "paperdesk watchlist add"),
+        ("prices", "[]", "paperdesk watchlist add"),
+    ],
+)
+def test_an_empty_list_says_what_to_do_next(
+    cli: Program, desk: FakeDesk, command: str, answer: str, hint: str
+) -> None:
+    desk.answers(answer)
+
+    result = cli(command)
+
+    assert result.code == 0
+    assert hint in result.out
+
+
+def test_trades_are_asked_for_with_the_filters(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(Reply(f"[{TRADE}]", headers={"Link": '</api/trades?before=1>; rel="next"'}))
+
+    result = cli("trades", "--ticker", "AAPL", "--side", "buy", "--limit", "1")
+
+    assert desk.asked[0].path == "/api/trades?limit=1&ticker=AAPL&side=buy"
+    assert "2026-11-20 15:00:00" in result.out
+    assert "$1,901.23" in result.out
+    assert "There are older ones" in result.out
+
+
+def test_all_trades_are_every_page_with_every_digit(cli: Program, desk: FakeDesk) -> None:
+    more = {"Link": '</api/trades?limit=500&before=1>; rel="next"'}
+    desk.answers(Reply(f"[{TRADE}]", headers=more), f"[{TRADE.replace('t1', 't2')}]")
+
+    result = cli("trades", "--all", "--json")
+
+    assert [trade["id"] for trade in json.loads(result.out)] == ["t1", "t2"]
+    assert result.out.count("190.123456789") == 2
+    assert desk.asked[1].path == "/api/trades?limit=500&before=1"
+
+
+def test_the_watchlist_shows_what_is_not_priced_yet(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{QUOTE}, {UNPRICED}]")
+
+    lines = cli("watchlist").out.splitlines()
+
+    assert lines[1].split() == ["AAPL", "190.10", "-0.10", "-0.05", "%"]
+    assert "not priced yet" in lines[2]
+
+
+def test_the_watchlist_is_changed_by_name(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(Reply(QUOTE, 201), Reply(status=204))
+
+    added = cli("watchlist", "add", "AAPL")
+    removed = cli("watchlist", "remove", "a/b")
+
+    assert added.out == "AAPL is on the watchlist (now 190.10).\n"
+    assert removed.out == "A/B is off the watchlist.\n"
+    assert [(asked.method, asked.path) for asked in desk.asked] == [
+        ("POST", "/api/watchlist"),
+        ("DELETE", "/api/watchlist/a%2Fb"),
+    ]
+
+
+def test_prices_of_some_stocks_are_one_array(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(QUOTE, QUOTE.replace("AAPL", "MSFT"))
+
+    result = cli("prices", "AAPL", "MSFT", "--json")
+
+    assert [quote["ticker"] for quote in json.loads(result.out)] == ["AAPL", "MSFT"]
+    assert '"price": 190.10,' in result.out
+    assert [asked.path for asked in desk.asked] == ["/api/prices/AAPL", "/api/prices/MSFT"]
+
+
+def test_watching_prints_a_line_a_change(cli: Program, desk: FakeDesk) -> None:
+    events = "".join(
+        f'data: {{"AAPL": {{"ticker": "AAPL", "price": {price}, "change": 0.5}}, '
+        f'"MSFT": {{"ticker": "MSFT", "price": 1}}}}\n\n'
+        for price in ("190.10", "190.10", "190.60")
+    )
+    stream = Reply(f"retry: 1000\n\n{events}", headers={"Content-Type": "text/event-stream"})
+    desk.answers(stream, problem(409, "INVALID_STATE", "Enough."))
+
+    lines = cli("prices", "aapl", "--watch")
+    desk.answers(stream, problem(409, "INVALID_STATE", "Enough."))
+    exact = cli("prices", "AAPL", "--watch", "--json")
+
+    assert lines.out.splitlines() == ["AAPL 190.10 +0.50", "AAPL 190.60 +0.50"]
+    assert lines.err == "paperdesk: Enough. [INVALID_STATE]\n"
+    assert exact.out.splitlines()[0] == (
+        '{"AAPL":{"ticker": "AAPL", "price": 190.10, "change": 0.5}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (["buy", "AAPL", "1"], BOOKED),
+        (["sell", "AAPL", "1"], BOOKED),
+        (["portfolio"], PORTFOLIO),
+        (["trades"], f"[{TRADE}]"),
+        (["watchlist"], f"[{QUOTE}]"),
+        (["prices"], f"[{QUOTE}]"),
+    ],
+)
+def test_commands_that_speak_http_load_neither_framework_nor_orm(
+    cli: Program, desk: FakeDesk, arguments: list[str], answer: str
+) -> None:
+    desk.answers(answer)
+    code = (
+        "import sys\nfrom paperdesk.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'fastapi', 'starlette', 'sqlalchemy', 'alembic', 'uvicorn'} & set(sys.modules)\n"
+        "sys.exit(','.join(heavy) or 0)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=cli.environment,
+        cwd=cli.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reader_that_goes_away_is_no_error(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{','.join([TRADE] * 3000)}]")
+
+    with cli.start("trades") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -1,0 +1,60 @@
+"""The `paperdesk` command as a user runs it: a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "paperdesk")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Runs `paperdesk` in a folder, with an environment."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    def __call__(self, *arguments: str, **more: str) -> Result:
+        """Run a command to its end; keywords are variables of the environment."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(more),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """Start a command that goes on; the caller ends it."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def with_environment(self, **more: str) -> "Program":
+        """Return the same program with further variables."""
+        return Program(self.folder, self.environment | more)
+
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        return dict(os.environ) | self.environment | dict(more)
