@@ -70,7 +70,7 @@ async def _combined(
         if not windows:
             break
         rows = await session.execute(combined_bars(ticker, windows))
-        bars.extend(Bar(ticker, *row) for row in rows.tuples())
+        bars.extend(Bar(ticker, r.start, r.open, r.high, r.low, r.close, r.volume) for r in rows)
         end = windows[-1][0]
     return bars[:limit]
 
