@@ -26,6 +26,7 @@ ATTEMPTS: Final = 4
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
 _LONGEST_WAIT: Final = 5.0
 _UNPROCESSABLE: Final = 422
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked there, not bound
 _UNAVAILABLE: Final = 503
 
 T = TypeVar("T")
@@ -195,8 +196,8 @@ class Desk:
 def desk_url(settings: Settings) -> str:
     """Return where the desk is: PAPERDESK_URL, else where `serve` listens with these settings."""
     url = settings.url
-    if "url" not in settings.model_fields_set and settings.port and is_loopback(settings.host):
-        url = url_of(settings.host, settings.port)
+    if "url" not in settings.model_fields_set and settings.port:
+        url = url_of(_EVERYWHERE.get(settings.host, settings.host), settings.port)
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -1,0 +1,187 @@
+"""`paperdesk serve`: the real desk in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from support.program import Program
+
+READY = re.compile(r"Paperdesk is ready at (http://127\.0\.0\.1:\d+) \(\d+\.\d s\)")
+
+
+class Served:
+    """A desk that is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+
+
+@contextmanager
+def serving(paperdesk: Program) -> Iterator[Served]:
+    """Serve on a free port; the block starts when the desk is ready."""
+    process = paperdesk.start("serve", "--port", "0", "--log-level", "warning")
+    try:
+        yield Served(process, ready_at(process))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ready_at(process: subprocess.Popen[str]) -> str:
+    """Wait until the desk says where it is."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := READY.match(line):
+            return found[1]
+    _, errors = process.communicate()
+    raise AssertionError(f"the desk did not start: {errors}")
+
+
+@pytest.fixture
+def served(paperdesk: Program) -> Iterator[Served]:
+    """A desk that is ready."""
+    with serving(paperdesk) as served:
+        yield served
+
+
+def test_a_desk_can_be_traded_on_from_the_command_line(paperdesk: Program, served: Served) -> None:
+    cli = paperdesk.with_environment(PAPERDESK_URL=served.url)
+
+    bought = cli("buy", "AAPL", "2.5", "--strategy", "test")
+    account = json.loads(cli("portfolio", "--json").out)
+    history = cli("trades")
+    prices = cli("prices", "AAPL")
+
+    assert (bought.code, bought.err) == (0, "")
+    assert bought.out.startswith("Bought 2.5 AAPL at ")
+    assert [position["ticker"] for position in account["positions"]] == ["AAPL"]
+    assert "test" in history.out
+    assert "AAPL" in prices.out
+
+
+def test_a_real_refusal_has_its_code(paperdesk: Program, served: Served) -> None:
+    cli = paperdesk.with_environment(PAPERDESK_URL=served.url)
+
+    unpaid = cli("buy", "AAPL", "1000000")
+    unheld = cli("sell", "AAPL", "1")
+    unreadable = cli("buy", "AAPL", "ten")
+
+    assert (unpaid.code, "[INSUFFICIENT_CASH]" in unpaid.err) == (1, True)
+    assert (unheld.code, "[INSUFFICIENT_SHARES]" in unheld.err) == (1, True)
+    assert (unreadable.code, "[INVALID_REQUEST]" in unreadable.err) == (2, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_ends_open_streams_and_exits_0(
+    served: Served, number: signal.Signals
+) -> None:
+    with ExitStack() as stack:
+        client = stack.enter_context(httpx2.Client(base_url=served.url, timeout=10))
+        for _ in range(2):
+            source = stack.enter_context(client.sse("/api/stream/prices"))
+            next(iter(source))
+        served.process.send_signal(number)
+        asked = time.monotonic()
+
+        assert served.process.wait(timeout=10) == 0
+        assert time.monotonic() - asked < 5
+
+    out, errors = served.process.communicate()
+    assert out.endswith("Paperdesk has stopped.\n")
+    assert errors == ""
+
+
+def test_a_second_desk_on_the_same_file_exits_3_and_names_the_first(
+    paperdesk: Program, served: Served
+) -> None:
+    second = paperdesk("serve", "--port", "0")
+
+    assert second.code == 3
+    assert len(second.err.splitlines()) == 1
+    assert f"(pid {served.process.pid})" in second.err
+    assert paperdesk("migrate").code == 3
+    assert paperdesk("seed").code == 3
+
+
+def test_a_database_that_cannot_be_used_is_told_in_one_line(paperdesk: Program) -> None:
+    broken = paperdesk.folder / "broken.db"
+    broken.write_text("this is no database, and long enough to be sure of it" * 100)
+
+    result = paperdesk("serve", "--port", "0", DATABASE_URL=str(broken))
+
+    assert result.code == 4
+    assert len(result.err.splitlines()) == 1
+    assert result.err.startswith("paperdesk: ")
+    assert "ready" not in result.out
+
+
+def test_a_bad_setting_is_told_in_one_line(paperdesk: Program) -> None:
+    result = paperdesk("serve", PAPERDESK_TIMEZONE="Mars/Olympus")
+
+    assert result.code == 2
+    assert result.err.startswith("paperdesk: PAPERDESK_TIMEZONE: ")
+
+
+def test_a_port_in_use_is_told_in_one_line(paperdesk: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        result = paperdesk("serve", "--port", str(port))
+
+    assert result.code == 1
+    assert result.err.startswith(f"paperdesk: Port {port} on 127.0.0.1 ")
+    assert not (paperdesk.folder / "desk.db").exists()
+
+
+def test_beyond_loopback_it_refuses_without_a_key(paperdesk: Program) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - it is refused
+
+    result = paperdesk("serve", "--host", everywhere, "--port", "0")
+
+    assert result.code == 2
+    assert "API key" in result.err
+    assert not (paperdesk.folder / "desk.db").exists()
+
+
+def test_the_doctor_looks_without_changing_a_byte_while_a_desk_runs(
+    paperdesk: Program, served: Served
+) -> None:
+    result = paperdesk("doctor", "--json", PAPERDESK_URL=served.url)
+
+    assert (result.code, result.err) == (0, "")
+    checks = {check["name"]: check for check in json.loads(result.out)["checks"]}
+    assert f"in use by process {served.process.pid}" in checks["database"]["found"]
+    assert checks["desk"]["state"] == "ok"
+    assert "simulator" in checks["prices"]["found"]
+
+
+def test_the_doctor_changes_nothing_after_a_crash(paperdesk: Program) -> None:
+    with serving(paperdesk) as served:
+        os.kill(served.process.pid, signal.SIGKILL)
+        served.process.wait()
+    before = contents(paperdesk.folder)
+    assert "desk.db-wal" in before
+
+    result = paperdesk("doctor")
+    (paperdesk.folder / "desk.db-shm").unlink()
+    without_index = paperdesk("doctor")
+
+    assert result.code == without_index.code == 0
+    after = contents(paperdesk.folder)
+    assert after == {name: text for name, text in before.items() if name != "desk.db-shm"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder, byte for byte."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
