@@ -33,10 +33,8 @@ def main() -> int:
     """Check both kinds and print what differs."""
     with tempfile.TemporaryDirectory(prefix="paperdesk-check-") as folder:
         found = {"SQLite": differences(str(Path(folder) / "check.db"))}
-        cluster = Path(folder) / "cluster"
-        cluster.mkdir()
         with (
-            running_server(cluster, os.environ.get("TEST_POSTGRES_URL")) as server,
+            running_server(os.environ.get("TEST_POSTGRES_URL")) as server,
             server.database() as url,
         ):
             found["PostgreSQL"] = differences(url)

@@ -35,10 +35,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the whole session."""
-    folder = tmp_path_factory.mktemp("postgres", numbered=True)
-    with running_server(folder, os.environ.get("TEST_POSTGRES_URL")) as server:
+    with running_server(os.environ.get("TEST_POSTGRES_URL")) as server:
         yield server
 
 

