@@ -11,6 +11,7 @@ from paperdesk.market.bars import Bar, Timeframe, stretches, with_live
 from paperdesk.market.queries import combined_bars, minute_bars, newest_minute
 
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_SHORTEST_REACH = 8
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -57,6 +58,7 @@ async def _combined(
 ) -> list[Bar]:
     """Combine stored minutes. Times when the desk was off are jumped over, not searched."""
     bars: list[Bar] = []
+    reach = limit
     end = _LATEST if before is None else _end_of_last(before, timeframe, zone)
     while len(bars) < limit:
         newest = await session.scalar(newest_minute(ticker, since=since, before=end))
@@ -64,14 +66,16 @@ async def _combined(
             break
         windows = [
             (start, finish)
-            for start, finish in islice(stretches(newest, timeframe, zone), limit)
+            for start, finish in islice(stretches(newest, timeframe, zone), reach)
             if since is None or start >= since
         ]
         if not windows:
             break
-        rows = await session.execute(combined_bars(ticker, windows))
+        rows = (await session.execute(combined_bars(ticker, windows))).all()
         bars.extend(Bar(ticker, r.start, r.open, r.high, r.low, r.close, r.volume) for r in rows)
         end = windows[-1][0]
+        # Where minutes lie far apart, looking at many empty stretches costs more than it finds.
+        reach = min(limit, max(_SHORTEST_REACH, 4 * len(rows)))
     return bars[:limit]
 
 
