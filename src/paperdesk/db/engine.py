@@ -1,5 +1,6 @@
 """Engines and sessions: one `Database` a process and file, on SQLite (WAL) or PostgreSQL."""
 
+import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -44,6 +45,22 @@ READER_PRAGMAS: Final = PRAGMAS | {"wal_autocheckpoint": 0, "query_only": "ON"}
 _TURN = "paperdesk_write_turn"
 
 
+class RollingBack(sqlite3.Connection):
+    """A connection that rolls back when it is closed, whatever cursors still stand open.
+
+    A cancelled task's cursor outlives it, in a traceback perhaps. SQLite keeps a connection that is
+    closed under an open cursor half alive, with its transaction and so with the write lock.
+    """
+
+    def close(self) -> None:
+        """Take back what was not committed, then close."""
+        try:
+            if self.in_transaction:
+                self.rollback()
+        finally:
+            super().close()
+
+
 class Database:
     """The engines and session makers of one database.
 
@@ -64,7 +81,10 @@ class Database:
             self.reader = _sqlite_reader(self.path)
         else:
             self.writer = _postgresql(url)
-            self.reader = self.writer.execution_options(postgresql_readonly=True)
+            # One snapshot for all statements of a reading session, as on SQLite.
+            self.reader = self.writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         self.async_session_maker = async_sessionmaker(self.writer, expire_on_commit=False)
         self.reading_session_maker = async_sessionmaker(self.reader, expire_on_commit=False)
 
@@ -114,19 +134,28 @@ class Database:
             self._ownership = None
 
 
+_CONNECT: Final = {"factory": RollingBack}
+
+
 def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
     """Return an engine whose foreign keys are off, as rebuilding a table needs.
 
     The pragma is ignored inside a transaction, so it must be set when the connection opens.
     """
-    engine = create_async_engine(SQLITE + str(path), pool_size=1, max_overflow=0)
+    engine = create_async_engine(
+        SQLITE + str(path), pool_size=1, max_overflow=0, connect_args=_CONNECT
+    )
     _configure(engine.sync_engine, WRITER_PRAGMAS | {"foreign_keys": "OFF"}, "IMMEDIATE")
     return engine
 
 
 def _sqlite_writer(path: Path, lock: WriteLock) -> AsyncEngine:
     engine = create_async_engine(
-        SQLITE + str(path), pool_size=WRITERS, max_overflow=0, pool_timeout=PATIENCE
+        SQLITE + str(path),
+        pool_size=WRITERS,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        connect_args=_CONNECT,
     )
     event.listen(engine.sync_engine, "begin", _turn_taker(lock.acquire_in_greenlet))
     event.listen(engine.sync_engine, "checkin", _turn_giver(lock))
@@ -136,14 +165,24 @@ def _sqlite_writer(path: Path, lock: WriteLock) -> AsyncEngine:
 
 def _sqlite_reader(path: Path) -> AsyncEngine:
     engine = create_async_engine(
-        SQLITE + str(path), pool_size=READERS, max_overflow=0, pool_timeout=PATIENCE
+        SQLITE + str(path),
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        connect_args=_CONNECT,
     )
     _configure(engine.sync_engine, READER_PRAGMAS, "DEFERRED")
     return engine
 
 
 def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=2, max_overflow=0, pool_timeout=PATIENCE)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=2,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        connect_args=_CONNECT,
+    )
     event.listen(engine, "begin", _turn_taker(lock.acquire))
     event.listen(engine, "checkin", _turn_giver(lock))
     _configure(engine, WRITER_PRAGMAS, "IMMEDIATE")

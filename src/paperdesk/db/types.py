@@ -55,9 +55,12 @@ class FixedPoint(TypeDecorator[Decimal]):
             return None
         if not isinstance(value, (Decimal, int)) or isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"an amount must be a Decimal, not {type(value).__name__}")
-        units = EXACT.scaleb(Decimal(value), self.scale)
-        whole = int(units) if units.is_finite() else None
-        if whole is None or whole != units:
+        amount = Decimal(value)
+        if not amount.is_finite():
+            raise ValueError(f"{value} is not an amount")
+        units = EXACT.scaleb(amount, self.scale)
+        whole = int(units)
+        if whole != units:
             raise ValueError(f"{value} has more than {self.scale} decimal places")
         if not -_INT64 <= whole < _INT64:
             raise ValueError(f"{value} is beyond what a column of {self.scale} places holds")
@@ -103,7 +106,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def format_utc(moment: datetime) -> str:
     """Return an aware instant as RFC 3339 text in UTC with six places and `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes the year 800 with three digits on Linux.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def enum_column(kind: type[StrEnum]) -> Enum:
