@@ -39,7 +39,11 @@ def table(*columns: str) -> Table:
     result = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
     for column in columns:
         justify = "right" if column.startswith(">") else "left"
-        result.add_column(column.removeprefix(">"), justify=justify, no_wrap=column != "Note")
+        # Only settings get long: numbers and names must never be cut.
+        wraps = column == "Value"
+        result.add_column(
+            column.removeprefix(">"), justify=justify, no_wrap=not wraps, overflow="fold"
+        )
     return result
 
 
