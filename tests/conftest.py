@@ -15,6 +15,7 @@ import pytest
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
+from paperdesk.logs import configure_logging
 from paperdesk.settings import Settings
 from paperdesk.settings import database_url as driver_url
 from support.databases import DIALECTS, START, PostgresTemplate, SqliteTemplate
@@ -31,6 +32,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(empty / "data"))
         patch.chdir(empty)
+        configure_logging("warning")
         yield
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 
+import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
@@ -21,7 +22,9 @@ from paperdesk.db.migrate import head_revision
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.writer import Ledger
 from paperdesk.market import routes as market_routes
+from paperdesk.logs import configure_logging
 from paperdesk.market.feed import Market
+from paperdesk.market.quotes import PriceSource
 from paperdesk.market.sources import source_for
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
@@ -67,9 +70,10 @@ class Health(Answer):
 class Desk:
     """The running parts of an app, started in order and stopped in reverse."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, source: PriceSource | None) -> None:
         self.settings = settings
         self.clock = clock
+        self.source = source
         self.database: Database
         self.market: Market
         self.ledger: Ledger
@@ -81,11 +85,10 @@ class Desk:
         async with AsyncExitStack() as stack:
             self.database = await open_database(self.settings.database_url, self.clock)
             stack.push_async_callback(self.database.close)
-            source = source_for(self.settings, self.clock)
-            stack.push_async_callback(source.close)
+            source = self.source or source_for(self.settings, self.clock)
             self.market = Market(self.database, source, self.clock)
+            stack.push_async_callback(self.market.close)
             await self.market.load()
-            stack.push_async_callback(self.market.flush)
             snapshots = SnapshotRecorder(self.market.board, self.clock)
             self.ledger = Ledger(self.database, hooks=[snapshots.record])
             stack.push_async_callback(self.ledger.close)
@@ -101,12 +104,20 @@ class Desk:
         self.market.stream.close()
 
 
-def create_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    source: PriceSource | None = None,
+) -> FastAPI:
     """Return the desk as an ASGI app. The database is opened when the app starts.
 
-    The settings are read here once and stay the same for the life of the app.
+    The settings are read here once and stay the same for the life of the app; `source` is where
+    prices come from, if not from what the settings say.
     """
-    desk = Desk(settings or Settings.load(), clock or SystemClock())
+    desk = Desk(settings or Settings.load(), clock or SystemClock(), source)
+    if not structlog.is_configured():
+        # Started by another server: structlog's own defaults would print every local variable.
+        configure_logging(desk.settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -164,7 +175,6 @@ async def read_health(request: Request) -> Response:
             else None
         )
         revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    quotes = market.board.all()
     health = Health(
         status="ok" if revision == head_revision() else "degraded",
         version=__version__,
@@ -175,7 +185,7 @@ async def read_health(request: Request) -> Response:
         ),
         market=MarketHealth(
             source=market.source.name,
-            as_of=max((quote.received_at for quote in quotes), default=None),
+            as_of=market.as_of,
         ),
     )
     return Reply(health)

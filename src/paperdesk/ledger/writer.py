@@ -62,6 +62,8 @@ class Ledger:
         if self._lane.waiting() >= LONGEST_QUEUE:
             raise Busy("Too many orders are waiting. Nothing was booked; ask again shortly.")
         pending = Pending(command)
+        # From here on it cannot be cancelled: settling a cancelled answer would stop the lane.
+        pending.answer.set_running_or_notify_cancel()
         self._lane.put(pending)
         # Shielded: a caller that is cancelled must not cancel what the writer owns.
         return await asyncio.shield(asyncio.wrap_future(pending.answer))

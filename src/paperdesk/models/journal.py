@@ -7,7 +7,7 @@ swapped entry shows. Triggers in the database refuse UPDATE and DELETE.
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperdesk.clock import utc_now
 from paperdesk.db.base import Base
@@ -25,6 +25,7 @@ from paperdesk.db.types import (
 from paperdesk.ids import new_id
 from paperdesk.models.accounts import DEFAULT_ACCOUNT
 from paperdesk.models.enums import CashMovementKind, PositionAdjustmentKind, Side
+from paperdesk.models.orders import Order
 
 
 class Trade(Base):
@@ -61,6 +62,9 @@ class Trade(Base):
     executed_at: Mapped[Instant] = mapped_column(default=utc_now)
     sequence: Mapped[int]
     hash: Mapped[str]
+
+    # Also what makes the unit of work write an order before the trade that refers to it.
+    order: Mapped[Order | None] = relationship(lazy="raise")
 
 
 class CashMovement(Base):

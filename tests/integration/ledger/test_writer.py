@@ -1,0 +1,185 @@
+"""The writer itself: batches, neighbours, callers that go away, and stopping."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from paperdesk.clock import ManualClock
+from paperdesk.db.engine import Database
+from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
+from paperdesk.ledger.views import AccountView
+from paperdesk.ledger.writer import Booked, Ledger
+from paperdesk.models import DeskMeta, Trade, UserProfile
+from support.trading import TradingDesk, assert_books_hold, trading
+
+
+@pytest.fixture
+async def desk(database: Database, clock: ManualClock) -> AsyncIterator[TradingDesk]:
+    async with trading(database, clock) as desk:
+        desk.price("AAPL", "100")
+        yield desk
+
+
+@dataclass(frozen=True)
+class Clumsy:
+    """A command with a bug: it changes the books, then refuses."""
+
+    account_id: str = "default"
+
+    def __call__(self, session: Session) -> None:
+        account = session.get_one(UserProfile, self.account_id)
+        account.cash_balance += 1_000_000
+        raise InvalidState("too late")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A command that the database refuses at the flush."""
+
+    account_id: str = "default"
+
+    def __call__(self, session: Session) -> None:
+        session.add(DeskMeta(key="seeded_at", value="twice"))
+
+
+async def booked_trades(desk: TradingDesk) -> int:
+    async with desk.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(Trade)) or 0
+
+
+@pytest.mark.parametrize("spoiler", [Clumsy(), Broken()])
+async def test_a_command_that_fails_late_spoils_no_neighbour(
+    desk: TradingDesk, spoiler: Clumsy | Broken
+) -> None:
+    results = await asyncio.gather(
+        *(desk.trade("buy", "1") for _ in range(5)),
+        desk.ledger.submit(spoiler),
+        *(desk.trade("buy", "1") for _ in range(5)),
+        return_exceptions=True,
+    )
+
+    failed = [r for r in results if not isinstance(r, Booked)]
+    assert [type(error) for error in failed] == [
+        InvalidState if isinstance(spoiler, Clumsy) else Busy
+    ]
+    assert await booked_trades(desk) == 10
+    assert (await desk.ledger.account("default")).cash_balance == 9_000
+    await assert_books_hold(desk.database)
+
+
+async def test_refusals_and_bookings_in_one_batch_do_not_touch_each_other(
+    desk: TradingDesk,
+) -> None:
+    results = await asyncio.gather(
+        *(desk.trade("buy", "1" if n % 2 else "1000") for n in range(20)), return_exceptions=True
+    )
+
+    assert [type(r) for r in results] == [InsufficientCash, Booked] * 10
+    assert await booked_trades(desk) == 10
+    await assert_books_hold(desk.database)
+
+
+async def test_duplicates_in_flight_get_the_first_answer(desk: TradingDesk) -> None:
+    results = await asyncio.gather(
+        *(desk.trade("buy", "1", client_order_id="same") for _ in range(12))
+    )
+
+    assert len({booked.result.trade.id for booked in results}) == 1
+    assert [booked.result.replayed for booked in results] == [False] + [True] * 11
+    assert await booked_trades(desk) == 1
+
+
+async def test_a_caller_that_goes_away_does_not_stop_its_booking(desk: TradingDesk) -> None:
+    callers = [
+        asyncio.create_task(desk.trade("buy", "1", client_order_id=f"gone-{n}")) for n in range(8)
+    ]
+    await asyncio.sleep(0)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+
+    asked_again = await asyncio.gather(
+        *(desk.trade("buy", "1", client_order_id=f"gone-{n}") for n in range(8))
+    )
+
+    assert all(booked.result.replayed for booked in asked_again)
+    assert await booked_trades(desk) == 8
+
+
+async def test_closing_books_what_was_accepted_and_refuses_the_rest(desk: TradingDesk) -> None:
+    accepted = [asyncio.create_task(desk.trade("buy", "1")) for _ in range(30)]
+    await asyncio.sleep(0)
+
+    await desk.ledger.close()
+
+    assert all(isinstance(booked, Booked) for booked in await asyncio.gather(*accepted))
+    assert await booked_trades(desk) == 30
+    with pytest.raises(Busy):
+        await desk.trade("buy", "1")
+
+
+async def test_an_answer_comes_only_after_the_commit(desk: TradingDesk) -> None:
+    for n in range(1, 4):
+        await desk.trade("buy", "1")
+        assert await booked_trades(desk) == n
+
+
+async def test_a_full_queue_is_refused_and_nothing_is_booked(
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paperdesk.ledger.writer.LONGEST_QUEUE", 5)
+
+    results = await asyncio.gather(
+        *(desk.trade("buy", "1") for _ in range(60)), return_exceptions=True
+    )
+
+    booked = [r for r in results if isinstance(r, Booked)]
+    refused = [r for r in results if isinstance(r, Busy)]
+    assert len(booked) + len(refused) == 60
+    assert refused
+    assert await booked_trades(desk) == len(booked)
+
+
+async def test_views_follow_the_bookings(desk: TradingDesk) -> None:
+    before = await desk.ledger.account("default")
+    booked = await desk.trade("buy", "2")
+    after = await desk.ledger.account("default")
+
+    assert before.positions == ()
+    assert after == booked.account
+    assert after.sequence == before.sequence + 1
+    assert [(p.ticker, p.quantity) for p in after.positions] == [("AAPL", Decimal(2))]
+
+
+async def test_a_view_sees_what_another_process_booked(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    async with trading(postgresql, clock) as one, trading(Database(postgresql.url), clock) as two:
+        one.price("AAPL", "100")
+        await two.ledger.account("default")
+        await one.trade("buy", "2")
+
+        assert (await two.ledger.account("default")).cash_balance == 9_800
+        await two.database.close()
+
+
+async def test_a_hook_that_fails_takes_its_batch_back(
+    database: Database, clock: ManualClock
+) -> None:
+    def fail(_session: Session, accounts: Sequence[AccountView]) -> None:
+        if accounts:
+            raise Refused("the hook could not")
+
+    desk = TradingDesk(database, clock)
+    desk.ledger = Ledger(database, hooks=[fail])
+    desk.price("AAPL", "100")
+    with pytest.raises(Refused):
+        await desk.trade("buy", "1")
+    await desk.ledger.close()
+
+    assert await booked_trades(desk) == 0
