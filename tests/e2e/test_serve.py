@@ -48,6 +48,11 @@ def ready_at(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"the desk did not start: {errors}")
 
 
+def complaints(errors: str) -> list[str]:
+    """Return what standard error says, without the progress of a start on a busy machine."""
+    return [line for line in errors.splitlines() if not line.startswith("Still starting")]
+
+
 @pytest.fixture
 def served(paperdesk: Program) -> Iterator[Served]:
     """A desk that is ready."""
@@ -99,7 +104,7 @@ def test_told_to_stop_it_ends_open_streams_and_exits_0(
 
     out, errors = served.process.communicate()
     assert out.endswith("Paperdesk has stopped.\n")
-    assert errors == ""
+    assert complaints(errors) == []
 
 
 def test_a_second_desk_on_the_same_file_exits_3_and_names_the_first(
@@ -108,8 +113,8 @@ def test_a_second_desk_on_the_same_file_exits_3_and_names_the_first(
     second = paperdesk("serve", "--port", "0")
 
     assert second.code == 3
-    assert len(second.err.splitlines()) == 1
-    assert f"(pid {served.process.pid})" in second.err
+    (line,) = complaints(second.err)
+    assert f"(pid {served.process.pid})" in line
     assert paperdesk("migrate").code == 3
     assert paperdesk("seed").code == 3
 
@@ -121,8 +126,8 @@ def test_a_database_that_cannot_be_used_is_told_in_one_line(paperdesk: Program) 
     result = paperdesk("serve", "--port", "0", DATABASE_URL=str(broken))
 
     assert result.code == 4
-    assert len(result.err.splitlines()) == 1
-    assert result.err.startswith("paperdesk: ")
+    (line,) = complaints(result.err)
+    assert line.startswith("paperdesk: ")
     assert "ready" not in result.out
 
 
