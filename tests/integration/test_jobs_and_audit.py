@@ -1,0 +1,73 @@
+"""Deleting a job takes its rows and its log with it, and nothing else."""
+
+import pytest
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+
+from paperdesk.db.engine import Database
+from paperdesk.models import AuditLog, EventType, Job, JobRow, LogLevel
+
+
+def line(message: str) -> AuditLog:
+    return AuditLog(level=LogLevel.INFO, event_type=EventType.state_change, message=message)
+
+
+@pytest.fixture
+async def job_id(database: Database) -> str:
+    """A job with rows and a log, beside another job and a line that belongs to neither."""
+    job, other = Job(name="mine"), Job(name="other")
+    job.rows = [JobRow(row_number=n, data={"n": n}) for n in (1, 2, 3)]
+    job.logs = [line("begun"), line("ended")]
+    other.rows = [JobRow(row_number=1, data={})]
+    other.logs = [line("of the other")]
+    async with database.write() as session:
+        session.add_all([job, other, line("of the desk")])
+    return job.id
+
+
+async def what_is_left(database: Database) -> tuple[list[str], int, list[str]]:
+    async with database.read() as session:
+        jobs = (await session.scalars(select(Job.name))).all()
+        rows = await session.scalar(select(func.count()).select_from(JobRow))
+        lines = (await session.scalars(select(AuditLog.message).order_by(AuditLog.message))).all()
+    return list(jobs), rows or 0, list(lines)
+
+
+@pytest.mark.parametrize("way", ["session.delete", "ORM statement", "raw SQL"])
+async def test_deleted_job_takes_its_rows_and_lines_and_leaves_the_rest(
+    database: Database, job_id: str, way: str
+) -> None:
+    async with database.write() as session:
+        match way:
+            case "session.delete":
+                # Its rows are not loaded and must not be: the database deletes them.
+                await session.delete(await session.get_one(Job, job_id))
+            case "ORM statement":
+                await session.execute(delete(Job).where(Job.id == job_id))
+            case _:
+                await session.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": job_id})
+    assert await what_is_left(database) == (["other"], 1, ["of the desk", "of the other"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit_logs SET message = 'rewritten' WHERE job_id IS NULL",
+        "UPDATE audit_logs SET job_id = (SELECT min(id) FROM jobs) WHERE job_id IS NULL",
+        "DELETE FROM audit_logs WHERE job_id IS NULL",
+    ],
+)
+async def test_who_did_what_cannot_be_rewritten(
+    database: Database, job_id: str, change: str
+) -> None:
+    assert job_id
+    async with database.async_session_maker() as session:
+        with pytest.raises(DBAPIError, match="audit_logs is append-only"):
+            await session.execute(text(change))
+
+
+async def test_rows_of_a_job_are_never_loaded_by_accident(database: Database, job_id: str) -> None:
+    async with database.read() as session:
+        job = await session.get_one(Job, job_id)
+        with pytest.raises(InvalidRequestError, match="lazy='raise'"):
+            _ = job.rows

@@ -1,0 +1,81 @@
+"""Read-modify-write of one row, by many at once: the work that shows a lost update.
+
+A program of its own too: `python -m support.counter URL WRITERS TIMES` waits for a line on its
+standard input before it begins, so that several overlap for certain.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import Session
+
+from paperdesk.db import engine
+from paperdesk.db.engine import Database
+from paperdesk.db.lock import WriteLock
+from paperdesk.models import DeskMeta
+from paperdesk.settings import sqlite_path
+
+KEY = "counter"
+
+
+def add_one(session: Session) -> None:
+    """Read the number, then write the next: locked on PostgreSQL, alone on SQLite."""
+    row = session.scalars(select(DeskMeta).where(DeskMeta.key == KEY).with_for_update()).one()
+    row.value = str(int(row.value) + 1)
+    session.flush()
+
+
+async def begin(database: Database) -> None:
+    """Set the counter to zero."""
+    async with database.write() as session:
+        session.add(DeskMeta(key=KEY, value="0"))
+
+
+async def value(database: Database) -> int:
+    """Return what the counter says."""
+    async with database.read() as session:
+        return int((await session.get_one(DeskMeta, KEY)).value)
+
+
+@asynccontextmanager
+async def without_ownership(url: str) -> AsyncGenerator[AsyncEngine]:
+    """Give the desk's own writing engine on a file, below the lock that keeps others away.
+
+    So two processes can be set against each other, and SQLite's own locks are what holds.
+    """
+    path = sqlite_path(url)
+    made = engine._sqlite_writer(path, WriteLock()) if path else create_async_engine(url)
+    yield made
+    await made.dispose()
+
+
+async def count(made: AsyncEngine, times: int) -> None:
+    """Add one so many times, one transaction each."""
+    maker: async_sessionmaker[AsyncSession] = async_sessionmaker(made)
+    for _ in range(times):
+        async with maker.begin() as session:
+            await session.run_sync(add_one)
+
+
+async def main(url: str, writers: int, times: int) -> None:
+    """Count in several tasks of this process."""
+    async with without_ownership(url) as made:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(writers):
+                group.create_task(count(made, times))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
