@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
 from sqlalchemy import text
+from starlette.datastructures import State
 from starlette.responses import RedirectResponse
 
 from paperdesk import __version__
@@ -21,8 +22,8 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.writer import Ledger
-from paperdesk.market import routes as market_routes
 from paperdesk.logs import configure_logging
+from paperdesk.market import routes as market_routes
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import PriceSource
 from paperdesk.market.sources import source_for
@@ -80,11 +81,16 @@ class Desk:
         self.supervisor = Supervisor(clock)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Start everything; on the way out, or when a start fails, stop what had started."""
+    async def running(self, state: State) -> AsyncGenerator[None]:
+        """Start everything; on the way out, or when a start fails, stop what had started.
+
+        `state.phase` says what it is doing, for whoever waits for a slow start.
+        """
         async with AsyncExitStack() as stack:
+            state.phase = "opening and migrating the database"
             self.database = await open_database(self.settings.database_url, self.clock)
             stack.push_async_callback(self.database.close)
+            state.phase = "asking for the first prices"
             source = self.source or source_for(self.settings, self.clock)
             self.market = Market(self.database, source, self.clock)
             stack.push_async_callback(self.market.close)
@@ -97,6 +103,9 @@ class Desk:
             self.supervisor.start("recorder", self.market.run_recorder)
             self.supervisor.start("snapshots", lambda: snapshots.run(self.database, self.ledger))
             stack.callback(self.stop_streams)
+            state.database = self.database
+            state.market = self.market
+            state.ledger = self.ledger
             yield
 
     def stop_streams(self) -> None:
@@ -121,15 +130,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        try:
-            async with desk.running():
-                app.state.database = desk.database
-                app.state.market = desk.market
-                app.state.ledger = desk.ledger
-                yield
-        except BaseException as error:
-            app.state.startup_error = error
-            raise
+        async with desk.running(app.state):
+            yield
 
     app = FastAPIOffline(
         title="Paperdesk",
