@@ -144,6 +144,30 @@ async def test_slow_writer_holds_up_writers_but_no_reader(sqlite: Database) -> N
     await asyncio.wait_for(waiting, 2)
 
 
+async def test_writers_are_served_in_the_order_of_asking(sqlite: Database) -> None:
+    served: list[int] = []
+
+    async def as_task(number: int) -> None:
+        async with sqlite.write() as session:
+            await session.scalar(FACTS)
+            served.append(number)
+
+    def as_thread(number: int) -> None:
+        with sqlite.sync_session() as session:
+            session.scalar(FACTS)
+            served.append(number)
+
+    async with asyncio.TaskGroup() as group, sqlite.write() as session:
+        await session.scalar(FACTS)
+        for number in range(8):
+            threaded = number in {2, 5}
+            work = asyncio.to_thread(as_thread, number) if threaded else as_task(number)
+            group.create_task(work)
+            await asyncio.sleep(0.05)
+        assert served == []
+    assert served == list(range(8))
+
+
 async def test_cancelled_writers_leave_the_lane_open_and_no_half_of_their_work(
     database: Database,
 ) -> None:

@@ -1,7 +1,9 @@
 """Deleting a job takes its rows and its log with it, and nothing else."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, event, func, select, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from paperdesk.db.engine import Database
@@ -47,6 +49,21 @@ async def test_deleted_job_takes_its_rows_and_lines_and_leaves_the_rest(
             case _:
                 await session.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": job_id})
     assert await what_is_left(database) == (["other"], 1, ["of the desk", "of the other"])
+
+
+async def test_deleting_a_job_of_any_size_is_one_statement(database: Database, job_id: str) -> None:
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    async with database.write() as session:
+        job = await session.get_one(Job, job_id)
+        event.listen(database.writer.sync_engine, "before_cursor_execute", note)
+        await session.delete(job)
+        await session.flush()
+        event.remove(database.writer.sync_engine, "before_cursor_execute", note)
+    assert [statement.split()[:3] for statement in statements] == [["DELETE", "FROM", "jobs"]]
 
 
 @pytest.mark.parametrize(
