@@ -126,3 +126,25 @@ async def test_a_minute_that_is_half_stored_is_shown_whole(
                 limit=10,
             )
         assert (bar.open, bar.high, bar.low, bar.close) == (10, 15, 9, 9)
+
+
+@pytest.mark.parametrize("minute", range(5))
+async def test_a_bar_that_begins_in_time_is_whole_whatever_cuts_through_it(
+    database: Database, clock: ManualClock, minute: int
+) -> None:
+    market = Market(database, ScriptedSource(clock), clock)
+    market.bars.add("AAPL", Decimal(10), START + minute * MINUTE)
+    await market.flush()
+    for seconds in (1, 60, 150, 299, 300):
+        async with database.read() as session:
+            found = await bars_of(
+                session,
+                "AAPL",
+                Timeframe.five_minutes,
+                ZONE,
+                unsaved=[],
+                since=START,
+                before=START + timedelta(seconds=seconds),
+                limit=10,
+            )
+        assert [bar.start for bar in found] == [START]

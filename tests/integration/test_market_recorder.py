@@ -166,13 +166,18 @@ async def test_a_cancelled_recorder_finishes_its_write_and_shutdown_adds_the_res
     market = desk(database, clock, AAPL="190")
     await market.tick()
     writing, go_on = asyncio.Event(), asyncio.Event()
+    begun = ended = 0
 
     @asynccontextmanager
     async def slow():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        nonlocal begun, ended
+        assert begun == ended
+        begun += 1
+        writing.set()
+        await go_on.wait()
         async with Database.write(database) as session:
-            writing.set()
-            await go_on.wait()
             yield session
+        ended += 1
 
     monkeypatch.setattr(database, "write", slow)
     recorder = asyncio.create_task(market.flush())
@@ -186,6 +191,7 @@ async def test_a_cancelled_recorder_finishes_its_write_and_shutdown_adds_the_res
     assert not closing.done()
     go_on.set()
     await closing
+    assert (begun, ended) == (2, 2)
     assert await stored_bars(database) == [
         ("AAPL", "15:00", ["190.00", "192.00", "190.00", "192.00"])
     ]

@@ -63,10 +63,11 @@ async def test_prices_are_exact_and_have_the_time_of_the_trade() -> None:
 
 
 async def test_prices_that_may_not_be_used_are_left_out_and_no_trade_is_in_the_future() -> None:
-    asked = ["ZERO", "MINUS", "NONE", "TEXT", "HUGE", "LATE", "MISSING"]
+    asked = ["ZERO", "MINUS", "NONE", "TEXT", "HUGE", "LATE", "SOON", "MISSING"]
     ticks = await massive(recorded("unusable")).fetch(asked)
     assert {t: (tick.price, tick.timestamp) for t, tick in ticks.items()} == {
-        "LATE": (Decimal("7.25"), AT)
+        "LATE": (Decimal("7.25"), AT),
+        "SOON": (Decimal("7.5"), AT),
     }
 
 
@@ -179,6 +180,19 @@ async def test_a_strange_retry_after_does_not_stop_it_for_long(header: str) -> N
     with pytest.raises(SourceUnavailable):
         await source.fetch(["AAPL"])
     clock.advance(timedelta(minutes=15))
+    with pytest.raises(SourceUnavailable, match="no more requests"):
+        await source.fetch(["AAPL"])
+
+
+async def test_it_is_left_alone_for_a_quarter_of_an_hour_at_the_most() -> None:
+    clock = ManualClock(AT)
+    source = massive(recorded("too_many", 429, **{"Retry-After": "86400"}), clock)
+    with pytest.raises(SourceUnavailable, match="no more requests"):
+        await source.fetch(["AAPL"])
+    clock.advance(timedelta(minutes=14))
+    with pytest.raises(SourceUnavailable, match="left alone"):
+        await source.fetch(["AAPL"])
+    clock.advance(timedelta(minutes=1))
     with pytest.raises(SourceUnavailable, match="no more requests"):
         await source.fetch(["AAPL"])
 
