@@ -26,6 +26,11 @@ async def init_db(target: str | Path | None = None, *, clock: Clock | None = Non
     if known and known[0] is loop:
         return known[1]
     database = await open_database(url, clock or SystemClock())
+    known = _open.get(url)
+    if known and known[0] is loop:
+        # Another task of this loop asked at the same time and was faster.
+        await database.close()
+        return known[1]
     _open[url] = (loop, database)
     return database
 

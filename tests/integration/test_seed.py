@@ -1,5 +1,6 @@
 """The first data, exactly as the design lists it, once and never again."""
 
+import asyncio
 from decimal import Decimal
 
 from sqlalchemy import delete, select, update
@@ -7,6 +8,7 @@ from sqlalchemy import delete, select, update
 from paperdesk.bootstrap import close_db, init_db
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
+from paperdesk.db.lock import Ownership
 from paperdesk.ledger import journal
 from paperdesk.models import (
     CashMovement,
@@ -121,3 +123,10 @@ async def test_opening_a_desk_twice_gives_the_same_one(database_url: str) -> Non
     async with second.read() as session:
         assert await session.get(DeskMeta, "seeded_at")
     await close_db()
+
+
+async def test_tasks_that_open_a_desk_at_once_share_it(database_url: str) -> None:
+    first, second = await asyncio.gather(init_db(database_url), init_db(database_url))
+    assert first is second
+    await close_db()
+    assert not Ownership._owned

@@ -10,6 +10,7 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from paperdesk.bootstrap import close_db, init_db
 from paperdesk.db.engine import Database
 from paperdesk.models import DeskMeta
 
@@ -127,6 +128,18 @@ async def test_script_shares_the_data_and_commits_itself(database: Database) -> 
         session.add(fact("committed"))
         session.commit()
     assert await keys(database) == {"committed"}
+
+
+@pytest.mark.parametrize("option", ["ssl", "sslmode"])
+async def test_encryption_is_chosen_by_the_option_that_hosters_write(
+    postgres_url: str, option: str
+) -> None:
+    separator = "&" if "?" in postgres_url else "?"
+    database = await init_db(f"{postgres_url}{separator}{option}=disable")
+    assert await keys(database) == set()
+    with database.sync_session() as session:
+        assert session.scalar(COUNT) == 1
+    await close_db()
 
 
 async def succeed(database: Database) -> None:

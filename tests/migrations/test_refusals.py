@@ -101,7 +101,9 @@ def test_file_that_is_not_ours_to_migrate_is_left_as_it_is(
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path, beneath: str) -> None:
     (tmp_path / "file").write_text("here is a file already")
     before = state(tmp_path)
-    assert "cannot be used" in refused_line(str(tmp_path / "file" / beneath))
+    line = refused_line(str(tmp_path / "file" / beneath))
+    assert f"{tmp_path / 'file'}" in line
+    assert "is no folder" in line
     assert state(tmp_path) == before
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from paperdesk.db.lock import Ownership, WriteLock
 from paperdesk.errors import DatabaseUnusable
-from paperdesk.settings import POSTGRESQL, SQLITE, sqlite_path
+from paperdesk.settings import SQLITE, sqlite_path
 
 READERS: Final = 4
 WRITERS: Final = 8
@@ -118,8 +118,9 @@ class Database:
             if self.path and self._ownership:
                 self._sync_engine = _sqlite_sync(self.path, self._ownership.write_lock)
             else:
-                psycopg = self.url.replace(POSTGRESQL, "postgresql+psycopg://", 1)
-                self._sync_engine = create_engine(psycopg, isolation_level="READ COMMITTED")
+                self._sync_engine = create_engine(
+                    psycopg_url(self.url), isolation_level="READ COMMITTED"
+                )
         return sessionmaker(self._sync_engine, expire_on_commit=False)
 
     async def close(self) -> None:
@@ -189,9 +190,27 @@ def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
     return engine
 
 
+def asyncpg_url(url: str) -> URL:
+    """Return a PostgreSQL URL for asyncpg, which calls libpq's `sslmode` plain `ssl`."""
+    return _renamed(url, "postgresql+asyncpg", "sslmode", "ssl")
+
+
+def psycopg_url(url: str) -> URL:
+    """Return a PostgreSQL URL for psycopg, which speaks libpq's own words."""
+    return _renamed(url, "postgresql+psycopg", "ssl", "sslmode")
+
+
+def _renamed(url: str, driver: str, option: str, name: str) -> URL:
+    made = make_url(url).set(drivername=driver)
+    if option not in made.query:
+        return made
+    value = made.query[option]
+    return made.difference_update_query([option]).update_query_dict({name: value})
+
+
 def _postgresql(url: str) -> AsyncEngine:
     return create_async_engine(
-        url,
+        asyncpg_url(url),
         # Said out loud, so that row locks mean the same whatever the server's default is.
         isolation_level="READ COMMITTED",
         pool_size=10,

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from paperdesk.clock import utc_now
-from paperdesk.db.engine import sqlite_engine_for_migrations
+from paperdesk.db.engine import asyncpg_url, sqlite_engine_for_migrations
 from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable
 from paperdesk.settings import sqlite_path
@@ -117,7 +117,7 @@ async def _guarded_sqlite(
 
 @asynccontextmanager
 async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerator[AsyncConnection]:
-    engine = create_async_engine(url, isolation_level="READ COMMITTED")
+    engine = create_async_engine(asyncpg_url(url), isolation_level="READ COMMITTED")
     try:
         async with _advisory_lock(engine), engine.begin() as connection:
             found = await connection.run_sync(_read_postgresql)
@@ -165,6 +165,8 @@ def _check_file(path: Path) -> None:
             raise DatabaseUnusable(f"{path} is read-only. Make it writable, or give another file.")
         with path.open("rb") as file:
             header = file.read(len(_SQLITE_HEADER))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatabaseUnusable(f"{path} cannot be used: {error.filename} is no folder.") from error
     except OSError as error:
         raise DatabaseUnusable(f"{path} cannot be used: {error.strerror}.") from error
     if header and header != _SQLITE_HEADER:
