@@ -2,55 +2,18 @@
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from support.program import Program
-
-READY = re.compile(r"Paperdesk is ready at (http://127\.0\.0\.1:\d+) \(\d+\.\d s\)")
-
-
-class Served:
-    """A desk that is ready."""
-
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
-        self.process = process
-        self.url = url
-
-
-@contextmanager
-def serving(paperdesk: Program) -> Iterator[Served]:
-    """Serve on a free port; the block starts when the desk is ready."""
-    process = paperdesk.start("serve", "--port", "0", "--log-level", "warning")
-    try:
-        yield Served(process, ready_at(process))
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def ready_at(process: subprocess.Popen[str]) -> str:
-    """Wait until the desk says where it is."""
-    assert process.stdout
-    for line in process.stdout:
-        if found := READY.match(line):
-            return found[1]
-    _, errors = process.communicate()
-    raise AssertionError(f"the desk did not start: {errors}")
-
-
-def complaints(errors: str) -> list[str]:
-    """Return what standard error says, without the progress of a start on a busy machine."""
-    return [line for line in errors.splitlines() if not line.startswith("Still starting")]
+from support.served import Served, complaints, serving
 
 
 @pytest.fixture

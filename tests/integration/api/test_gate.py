@@ -1,0 +1,123 @@
+"""The gate: strange hosts, foreign pages, keys, and settings that stay as they are."""
+
+import asyncio
+
+import pytest
+from pydantic import ValidationError
+
+from paperdesk.models import ApiKey
+from paperdesk.settings import Settings
+from support.desk import DeskClient, open_desk
+
+WATCH = {"ticker": "MSFT"}
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("127.0.0.1", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8000", 200),
+        ("[::1]", 200),
+        ("desk.example:8000", 200),
+        ("localhost.evil.com", 403),
+        ("evil.com:8000", 403),
+        ("0.0.0.0:8000", 403),
+        ("127.0.0.1.evil.com", 403),
+        ("127.0.0.1:8000@evil.com", 403),
+        ("", 403),
+    ],
+    ids=repr,
+)
+async def test_only_known_hosts_are_answered(sqlite_url: str, host: str, status: int) -> None:
+    async with open_desk(sqlite_url, allowed_hosts="desk.example") as desk:
+        answer = await desk.get("/api/portfolio", headers={"host": host})
+
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "http://127.0.0.1:8000"}, 200),
+        ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"origin": "https://evil.com"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:8000"}, 403),
+    ],
+    ids=repr,
+)
+async def test_another_sites_page_cannot_change_the_desk(
+    sqlite_desk: DeskClient, headers: dict[str, str], status: int
+) -> None:
+    answer = await sqlite_desk.post("/api/watchlist", json=WATCH, headers=headers)
+
+    assert answer.status_code == status
+    assert (await sqlite_desk.get("/api/watchlist", headers=headers)).status_code == 200
+
+
+async def test_answers_carry_the_headers_that_protect_a_browser(sqlite_desk: DeskClient) -> None:
+    headers = (await sqlite_desk.get("/api/portfolio")).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "access-control-allow-origin" not in headers
+
+
+async def test_once_a_key_was_made_the_desk_is_closed_and_health_is_not(
+    desk: DeskClient,
+) -> None:
+    async with desk.app.state.database.write() as session:
+        session.add(ApiKey(name="first", key_id="k", secret_hash="h", scopes=["read"]))
+
+    closed = await desk.get("/api/portfolio")
+
+    assert (closed.status_code, closed.json()["code"]) == (401, "UNAUTHENTICATED")
+    assert closed.headers["www-authenticate"] == "Bearer"
+    assert (await desk.get("/api/health")).status_code == 200
+
+
+async def test_with_auth_required_the_desk_is_closed_from_the_start(sqlite_url: str) -> None:
+    async with open_desk(sqlite_url, auth="required") as desk:
+        assert (await desk.post("/api/watchlist", json=WATCH)).status_code == 401
+
+
+async def test_settings_are_one_frozen_object_also_under_concurrent_requests(
+    sqlite_desk: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = sqlite_desk.app.state.settings
+    seen: list[Settings] = []
+
+    @sqlite_desk.app.get("/probe/settings")
+    async def probe() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        await asyncio.sleep(0)
+        seen.append(sqlite_desk.app.state.desk.settings)
+        return {}
+
+    monkeypatch.setenv("PAPERDESK_PORT", "9")
+    await asyncio.gather(*(sqlite_desk.get("/probe/settings") for _ in range(30)))
+
+    assert {id(each) for each in seen} == {id(settings)}
+    assert settings.port == 8000
+    with pytest.raises(ValidationError):
+        settings.port = 9
+
+
+async def test_the_documentation_works_without_the_internet(sqlite_desk: DeskClient) -> None:
+    page = await sqlite_desk.get("/docs")
+
+    assert page.status_code == 200
+    assert "https://" not in page.text.replace("https://github.com", "")
+    assert "cdn" not in page.text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert f"/docs/static/{asset}" in page.text
+        assert (await sqlite_desk.get(f"/docs/static/{asset}")).status_code == 200
+    assert (await sqlite_desk.get("/", follow_redirects=True)).status_code == 200
