@@ -31,7 +31,7 @@ from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
-from paperdesk.users.access import allow
+from paperdesk.users.access import Access, allow
 from paperdesk.watchlist import routes as watchlist_routes
 
 DESCRIPTION = """
@@ -106,6 +106,7 @@ class Desk:
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
+            state.access = Access(self.database, self.clock, self.settings.auth)
             yield
 
     def stop_streams(self) -> None:

@@ -54,7 +54,7 @@ def test_no_input_gets_an_answer_that_is_not_documented(url: str) -> None:
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     fuzzed: list[str] = []
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # pyright: ignore[reportAttributeAccessIssue] - or raises
         if operation.path == ENDLESS:
             continue
 
@@ -63,7 +63,7 @@ def test_no_input_gets_an_answer_that_is_not_documented(url: str) -> None:
             max_examples=EXAMPLES,
             deadline=None,
             derandomize=False,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         )
         def fuzz(case: Any) -> None:
             case.call_and_validate(checks=CHECKS)

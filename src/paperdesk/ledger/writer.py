@@ -62,11 +62,10 @@ class Ledger:
         if self._lane.waiting() >= LONGEST_QUEUE:
             raise Busy("Too many orders are waiting. Nothing was booked; ask again shortly.")
         pending = Pending(command)
-        # From here on it cannot be cancelled: settling a cancelled answer would stop the lane.
+        # A running future cannot be cancelled: the caller may go away, the booking goes on.
         pending.answer.set_running_or_notify_cancel()
         self._lane.put(pending)
-        # Shielded: a caller that is cancelled must not cancel what the writer owns.
-        return await asyncio.shield(asyncio.wrap_future(pending.answer))
+        return await asyncio.wrap_future(pending.answer)
 
     async def account(self, account_id: str) -> AccountView:
         """Return an account as the writer last left it. Raises NotFound if there is none."""

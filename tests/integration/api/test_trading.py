@@ -1,6 +1,7 @@
 """Trading over HTTP: shapes, exactness, keys and what is refused."""
 
 import json
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -258,7 +259,7 @@ async def test_a_body_over_the_limit_is_refused_also_without_a_length(
 ) -> None:
     sent = 0
 
-    async def endless() -> Any:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         for _ in range(1000):
             sent += 1
