@@ -43,12 +43,25 @@ def read_only(path: Path, template: SqliteTemplate) -> None:
     template.copy_to(path).chmod(0o444)
 
 
+def newer_after_a_crash(path: Path, template: SqliteTemplate) -> None:
+    """Leave the newer revision in the WAL alone, as a killed process does."""
+    living = template.copy_to(path.with_name("living.db"))
+    with closing(sqlite3.connect(living, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute(NEWER)
+        for ending in ("", "-wal", "-shm"):
+            content = living.with_name(living.name + ending).read_bytes()
+            path.with_name(path.name + ending).write_bytes(content)
+    living.unlink()
+
+
 def cut_off(path: Path, template: SqliteTemplate) -> None:
     path.write_bytes(template.path.read_bytes()[:5000])
 
 
 SQLITE_CASES: dict[str, tuple[Maker, str]] = {
     "newer": (changed(NEWER), "newer than this program (revision 9999"),
+    "newer after a crash": (newer_after_a_crash, "newer than this program (revision 9999"),
     "two revisions": (changed(TWO_REVISIONS), "half-migrated"),
     "a table missing": (changed(TABLE_MISSING), "lacks chat_messages"),
     "no revision": (changed(FOREIGN), "belongs to another program"),
@@ -66,9 +79,11 @@ SQLITE_CASES: dict[str, tuple[Maker, str]] = {
 
 
 def state(folder: Path) -> dict[str, bytes | None]:
-    """Return everything in a folder but the lock files, which hold no data."""
+    """Return everything in a folder but what holds no data: lock files, and an index's bytes."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        str(path.relative_to(folder)): (
+            path.read_bytes() if path.is_file() and not path.name.endswith("-shm") else None
+        )
         for path in folder.rglob("*")
         if path.suffix != ".lock"
     }
