@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -153,11 +154,14 @@ class Settings(BaseSettings):
 
     @property
     def masked_database_url(self) -> str:
-        """The database URL without its password, for logs and people."""
-        scheme, _, rest = self.database_url.partition("://")
-        credentials, at, host = rest.rpartition("@")
+        """The database URL for logs and people: without its password, wherever that stands."""
+        parts = urlsplit(self.database_url)
+        if sqlite_path(self.database_url):
+            return self.database_url
+        credentials, at, host = parts.netloc.rpartition("@")
+        options = [(k, v) for k, v in parse_qsl(parts.query) if k.lower() != "password"]
         user = credentials.partition(":")[0]
-        return f"{scheme}://{user}{at}{host}" if at else self.database_url
+        return urlunsplit(parts._replace(netloc=user + at + host, query=urlencode(options)))
 
 
 def env_name(field: str) -> str:

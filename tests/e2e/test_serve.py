@@ -56,12 +56,17 @@ def test_told_to_stop_it_ends_open_streams_and_exits_0(
 ) -> None:
     with ExitStack() as stack:
         client = stack.enter_context(httpx2.Client(base_url=served.url, timeout=10))
-        for _ in range(2):
-            source = stack.enter_context(client.sse("/api/stream/prices"))
-            next(iter(source))
+        sources = [
+            iter(stack.enter_context(client.sse("/api/stream/prices"))) for _ in range(2)
+        ]
+        for source in sources:
+            next(source)
         served.process.send_signal(number)
         asked = time.monotonic()
 
+        # To its end: a stream that is cut off instead raises here.
+        for source in sources:
+            list(source)
         assert served.process.wait(timeout=10) == 0
         assert time.monotonic() - asked < 5
 

@@ -169,6 +169,10 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         ("postgresql://desk:secret@host/db", f"{POSTGRESQL}desk@host/db"),
         ("postgresql://desk:se:cr@et@host/db", f"{POSTGRESQL}desk@host/db"),
         ("postgresql://host/db", f"{POSTGRESQL}host/db"),
+        (
+            "postgresql:///db?user=desk&password=secret&host=/run",
+            f"{POSTGRESQL}/db?user=desk&host=%2Frun",
+        ),
         ("/srv/desk.db", f"{SQLITE}/srv/desk.db"),
     ],
 )

@@ -30,14 +30,19 @@ from paperdesk.errors import InvalidRequest, UnsupportedMediaType
 AMOUNT_PATTERN = r"^-?[0-9]{1,13}(\.[0-9]{1,9})?$"
 _AMOUNT = re.compile(AMOUNT_PATTERN)
 _LONGEST_NUMBER = 64
+_SMALLEST_WITHOUT_EXPONENT = -6
+"""Below this power of ten Python writes a Decimal with an exponent."""
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
-def plain(value: Decimal) -> Decimal:
-    """Return the same number without trailing zeros and without an exponent, for people to read."""
+def plain(value: Decimal) -> Decimal | msgspec.Raw:
+    """Return the same number to be written without trailing zeros and without an exponent."""
     if value == value.to_integral_value():
         return value.quantize(Decimal(1)) if value else Decimal(0)
-    return value.normalize()
+    shortest = value.normalize()
+    if shortest.adjusted() < _SMALLEST_WITHOUT_EXPONENT:
+        return msgspec.Raw(format(shortest, "f").encode())
+    return shortest
 
 
 def encode(content: Any) -> bytes:
@@ -71,7 +76,7 @@ def _clean(text: str) -> str:
 
 Amount = Annotated[
     Decimal,
-    PlainSerializer(plain, when_used="always"),
+    PlainSerializer(plain, return_type=Any),
     WithJsonSchema({"type": "number"}),
 ]
 """A Decimal in an answer: written as a JSON number, digit for digit."""

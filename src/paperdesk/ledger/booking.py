@@ -62,11 +62,9 @@ def bought(holding: Holding, quantity: Decimal, value: Decimal) -> Holding:
 def sold(holding: Holding, quantity: Decimal, value: Decimal) -> Sale:
     """Return what is left after selling `quantity` for `value`, and the realised gain or loss.
 
-    Cost leaves in proportion to the shares (average cost). Selling all removes all of it, so a
-    closed holding is exactly zero and the rounding remainder lands in the realised figure.
+    Cost leaves in proportion to the shares (average cost), rounded once. Selling all of them
+    removes all of it, exactly, so a closed holding is zero and every remainder was realised.
     """
-    if quantity == holding.quantity:
-        return Sale(NOTHING, value - holding.cost_basis)
     share = EXACT.divide(EXACT.multiply(holding.cost_basis, quantity), holding.quantity)
     cost = money(share)
     left = Holding(holding.quantity - quantity, holding.cost_basis - cost)

@@ -78,6 +78,10 @@ async def test_amounts_are_numbers_exact_to_the_last_digit(desk: DeskClient) -> 
     assert '"price":451.123456789,' in answer.text
     assert '"quantity":1.000000001,' in answer.text
     assert '"cash_balance":9548.876543,' in answer.text
+    # More digits than a double holds, and a price that floats write with an exponent.
+    many = await desk.trade("TSLA", "buy", "123456789.123456789")
+    assert '"quantity":123456789.123456789,' in many.text
+    assert '"price":0.000000001,' in many.text
 
 
 @pytest.mark.parametrize("quantity", [2, 2.0, "2", "2.000000000"], ids=repr)
