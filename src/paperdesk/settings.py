@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -161,7 +161,8 @@ class Settings(BaseSettings):
         credentials, at, host = parts.netloc.rpartition("@")
         options = [(k, v) for k, v in parse_qsl(parts.query) if k.lower() != "password"]
         user = credentials.partition(":")[0]
-        return urlunsplit(parts._replace(netloc=user + at + host, query=urlencode(options)))
+        query = f"?{urlencode(options)}" if options else ""
+        return f"{parts.scheme}://{user}{at}{host}{parts.path}{query}"
 
 
 def env_name(field: str) -> str:
