@@ -2,7 +2,7 @@
 
 import asyncio
 from logging.config import fileConfig
-from typing import Any, Literal
+from typing import Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -26,10 +26,10 @@ def address() -> str:
 def destination() -> str | None:
     """Return the revision that the command migrates to, None for one that migrates nowhere."""
     try:
-        revision: Any = context.get_revision_argument()
+        revision: str | tuple[str, ...] | None = context.get_revision_argument()
     except KeyError:
         return None
-    return str(revision[0] if isinstance(revision, tuple) else revision)
+    return revision[0] if isinstance(revision, tuple) else revision
 
 
 def render_item(type_: str, item: object, autogen: AutogenContext) -> str | Literal[False]:

@@ -427,7 +427,7 @@ def upgrade() -> None:
         sa.Column("fetched_at", INSTANT, nullable=False),
         sa.Column("close_price", sa.BigInteger(), nullable=False),
         sa.Column("volume", sa.BigInteger(), nullable=True),
-        sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("score", sa.Double[float](), nullable=True),
         sa.Column("rank", sa.BigInteger(), nullable=True),
         sa.Column("factors", JSON, nullable=True),
         whole("score_snapshots", "close_price"),

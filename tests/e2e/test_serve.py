@@ -56,9 +56,7 @@ def test_told_to_stop_it_ends_open_streams_and_exits_0(
 ) -> None:
     with ExitStack() as stack:
         client = stack.enter_context(httpx2.Client(base_url=served.url, timeout=10))
-        sources = [
-            iter(stack.enter_context(client.sse("/api/stream/prices"))) for _ in range(2)
-        ]
+        sources = [iter(stack.enter_context(client.sse("/api/stream/prices"))) for _ in range(2)]
         for source in sources:
             next(source)
         served.process.send_signal(number)

@@ -39,7 +39,7 @@ def by_hand(
 async def test_bars_are_what_one_computes_by_hand(
     database: Database, clock: ManualClock, timeframe: Timeframe
 ) -> None:
-    random = Random(4)  # noqa: S311 - test data
+    random = Random(4)
     market = Market(database, ScriptedSource(clock), clock)
     ticks: list[tuple[datetime, Decimal]] = []
     at = START - timedelta(days=40)

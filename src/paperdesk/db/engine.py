@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from paperdesk.db.lock import Ownership, WriteLock
 from paperdesk.errors import DatabaseUnusable
-from paperdesk.settings import SQLITE, sqlite_path
+from paperdesk.settings import SQLITE, database_url, sqlite_path
 
 READERS: Final = 4
 WRITERS: Final = 8
@@ -69,8 +69,8 @@ class Database:
     a database does not migrate it: `paperdesk.init_db` does that and hands out the result.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, target: str | Path) -> None:
+        self.url = url = database_url(target)
         self.path = sqlite_path(url)
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.path else "postgresql"
         self._ownership = Ownership.take(self.path) if self.path else None

@@ -124,11 +124,20 @@ async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerat
             _check_revision(*found, tables, "this PostgreSQL database")
             yield connection
     except OSError as error:
-        raise DatabaseUnusable(
-            f"PostgreSQL does not answer: {error}. Is it running, and is DATABASE_URL right?"
-        ) from error
+        raise _no_answer(error) from error
+    except Exception as error:
+        # SQLAlchemy 2.0 lets what asyncpg raises while connecting through as it is.
+        if type(error).__module__.startswith("asyncpg"):
+            raise _no_answer(error) from error
+        raise
     finally:
         await engine.dispose()
+
+
+def _no_answer(error: Exception) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"PostgreSQL does not answer: {error}. Is it running, and is DATABASE_URL right?"
+    )
 
 
 @asynccontextmanager

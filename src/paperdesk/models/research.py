@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import Double, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperdesk.clock import utc_now
@@ -48,6 +48,6 @@ class ScoreSnapshot(Base):
     fetched_at: Mapped[Instant] = mapped_column(default=utc_now, index=True)
     close_price: Mapped[Price]
     volume: Mapped[Quantity | None]
-    score: Mapped[float | None]
+    score: Mapped[float | None] = mapped_column(Double)
     rank: Mapped[int | None]
     factors: Mapped[Any | None] = mapped_column(JsonType)
