@@ -1,10 +1,12 @@
 """Paging by key: lists are plain arrays, and `Link: <…>; rel="next"` (RFC 8288) leads on."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
+from pydantic import AfterValidator, AwareDatetime
 
 from paperdesk.errors import InvalidRequest
 
@@ -16,6 +18,20 @@ Cursor = Annotated[
     Query(max_length=128, description="Where the page begins; comes from the Link header."),
 ]
 DEFAULT_LIMIT = 100
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _on_the_calendar(moment: datetime) -> datetime:
+    """Return an instant that no arithmetic pushes off Python's calendar, nor a database's."""
+    return max(_EARLIEST, min(moment, _LATEST)).astimezone(UTC)
+
+
+Bound = Annotated[
+    Annotated[AwareDatetime, AfterValidator(_on_the_calendar)] | None,
+    Query(description="RFC 3339 with a zone.", examples=["2026-11-22T00:00:00Z"]),
+]
+"""An end of a span of time, as a query parameter."""
 
 Row = TypeVar("Row")
 

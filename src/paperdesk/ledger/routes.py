@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.pages import DEFAULT_LIMIT, Cursor, Limit, next_link, number_cursor, page
+from paperdesk.api.pages import DEFAULT_LIMIT, Bound, Cursor, Limit, next_link, number_cursor, page
 from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.queries import trades_of
@@ -17,11 +16,6 @@ from paperdesk.models import Side
 from paperdesk.users.access import Account
 
 router = slice_router(tags=["trades"])
-
-Instant = Annotated[
-    AwareDatetime | None,
-    Query(description="RFC 3339 with a zone.", examples=["2026-11-22T00:00:00Z"]),
-]
 
 
 @router.get(
@@ -37,8 +31,8 @@ async def read_trades(
     side: Side | None = None,
     source: Annotated[Label | None, Query()] = None,
     strategy: Annotated[Label | None, Query()] = None,
-    since: Instant = None,
-    until: Instant = None,
+    since: Bound = None,
+    until: Bound = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:

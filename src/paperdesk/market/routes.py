@@ -2,16 +2,14 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.pages import DEFAULT_LIMIT, Cursor, Limit, next_link, number_cursor, page
+from paperdesk.api.pages import DEFAULT_LIMIT, Bound, Cursor, Limit, next_link, number_cursor, page
 from paperdesk.api.problems import WITH_INPUT, problems
 from paperdesk.errors import InvalidRequest, PriceUnavailable, UnknownTicker
 from paperdesk.market.bars import Bar, Timeframe
@@ -23,12 +21,7 @@ from paperdesk.settings import Settings
 
 router = slice_router(tags=["prices"])
 
-Instant = Annotated[
-    AwareDatetime | None,
-    Query(description="RFC 3339 with a zone.", examples=["2026-11-22T00:00:00Z"]),
-]
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_LATEST_CURSOR = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @router.get("/prices", response_model=list[PriceAnswer])
@@ -59,8 +52,8 @@ async def read_bars(
     session: Db,
     ticker: str,
     timeframe: Timeframe = Timeframe.minute,
-    start: Instant = None,
-    end: Instant = None,
+    start: Bound = None,
+    end: Bound = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
@@ -75,10 +68,9 @@ async def read_bars(
     if start and end and start >= end:
         raise InvalidRequest("start must be before end.")
     page_begins = number_cursor(cursor)
-    before = _bounded(end)
     if page_begins is not None:
-        top = datetime.fromtimestamp(min(page_begins, _LATEST.timestamp()), UTC)
-        before = min(top, before or top)
+        top = datetime.fromtimestamp(min(page_begins, _LATEST_CURSOR), UTC)
+        end = min(top, end or top)
     # In an outage the bars of earlier are still worth showing.
     with suppress(PriceUnavailable):
         await market.last_known(ticker)
@@ -88,8 +80,8 @@ async def read_bars(
         timeframe,
         ZoneInfo(settings.timezone),
         unsaved=market.bars.unsaved(ticker),
-        since=_bounded(start),
-        before=before,
+        since=start,
+        before=end,
         limit=limit + 1,
     )
     shown, last = page(bars, limit)
@@ -117,11 +109,6 @@ async def stream_prices(request: Request) -> Response:
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-
-
-def _bounded(moment: datetime | None) -> datetime | None:
-    """Return an instant that arithmetic cannot push off the calendar."""
-    return None if moment is None else max(_EARLIEST, min(moment, _LATEST))
 
 
 def _answer(bar: Bar, timeframe: Timeframe) -> BarAnswer:

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import Header, Query, Request, Response
-from pydantic import AwareDatetime
 
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
+from paperdesk.api.pages import Bound
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -125,8 +125,8 @@ async def read_history(
     session: Db,
     account: Account,
     span: Annotated[curves.Range | None, Query(alias="range")] = None,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Bound = None,
+    end: Bound = None,
     points: Annotated[int, Query(ge=2, le=2000)] = DEFAULT_POINTS,
 ) -> Response:
     """Show the curve of the account's value, oldest first, thinned to `points`.

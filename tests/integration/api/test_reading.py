@@ -109,6 +109,18 @@ async def test_what_is_not_there_answers_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/trades?since={}&until={}", "/api/portfolio/history?start={}"]
+)
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59.999999-14:00"]
+)
+async def test_the_ends_of_the_calendar_are_times_like_others(
+    sqlite_desk: DeskClient, path: str, moment: str
+) -> None:
+    assert (await sqlite_desk.get(path.format(moment, moment))).status_code == 200
+
+
 async def test_the_watchlist_keeps_its_order_and_takes_a_ticker_once(desk: DeskClient) -> None:
     first = await desk.post("/api/watchlist", json={"ticker": "brk.b"})
     again = await desk.post("/api/watchlist", json={"ticker": "BRK.B"})
