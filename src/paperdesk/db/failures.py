@@ -1,0 +1,85 @@
+"""Tells a database that does not answer now from one that answers with a refusal."""
+
+import sqlite3
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+_SQLITE_CODES: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+    }
+)
+_PRIMARY: Final = 0xFF
+"""The bits of a SQLite result code that say the kind; those above refine it."""
+
+_CLASSES: Final = frozenset({"08", "28", "3D", "53", "57"})
+"""No connection, nobody is let in, no such database, no resources, the operator stepped in."""
+
+_STATES: Final = frozenset({"55P03", "40001", "40P01"})
+"""A lock that could not be had in time; a transaction that lost against others."""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Say whether the database cannot be reached, or is locked or overloaded now.
+
+    Then waiting helps. False for what stays wrong: a corrupt file, a missing table, bad SQL.
+    """
+    if isinstance(error, PoolTimeout | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _refused_now(error)
+    if isinstance(error, sqlite3.Error):
+        return _sqlite_busy(error)
+    # What a driver raises while connecting, which SQLAlchemy 2.0 lets through as it is.
+    return _is_of_asyncpg(error) or (isinstance(error, OSError) and _while_connecting(error))
+
+
+def _refused_now(error: DBAPIError) -> bool:
+    original = error.orig
+    cause = getattr(original, "__cause__", None)
+    for one in (original, cause):
+        if isinstance(one, sqlite3.Error):
+            return _sqlite_busy(one)
+        state = _state(one)
+        if state:
+            return state in _STATES or state[:2] in _CLASSES
+    if isinstance(error, InterfaceError):
+        # asyncpg's word for an argument that it cannot encode is an InterfaceError too.
+        return not isinstance(cause, ValueError)
+    if isinstance(cause, OSError):
+        return True
+    # psycopg has no state for a server that it does not reach.
+    return type(original).__module__.startswith("psycopg") and (
+        type(original).__name__ in {"OperationalError", "ConnectionTimeout"}
+    )
+
+
+def _state(error: Any) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _sqlite_busy(error: sqlite3.Error) -> bool:
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return "is locked" in str(error)
+    return code & _PRIMARY in _SQLITE_CODES
+
+
+def _is_of_asyncpg(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] == "asyncpg"
+
+
+def _while_connecting(error: OSError) -> bool:
+    """Say whether an OSError passed through asyncpg, so that no other missing file counts."""
+    trace = error.__traceback__
+    while trace:
+        if str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == "asyncpg":
+            return True
+        trace = trace.tb_next
+    return False
