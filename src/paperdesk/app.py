@@ -20,6 +20,7 @@ from paperdesk.bootstrap import open_database
 from paperdesk.clock import Clock, SystemClock
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
+from paperdesk.errors import Unauthenticated
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.writer import Ledger
 from paperdesk.logs import configure_logging
@@ -62,7 +63,10 @@ class MarketHealth(Answer):
 class Health(Answer):
     """Whether the desk is well."""
 
-    status: Annotated[str, Field(examples=["ok"])]
+    status: Annotated[
+        Literal["ok", "degraded"],
+        Field(description="degraded: prices, a background task or the schema are in trouble"),
+    ]
     version: str
     database: DatabaseHealth
     market: MarketHealth
@@ -101,7 +105,7 @@ class Desk:
             stack.push_async_callback(self.supervisor.stop)
             self.supervisor.start("feed", self.market.run_feed)
             self.supervisor.start("recorder", self.market.run_recorder)
-            self.supervisor.start("snapshots", lambda: snapshots.run(self.database, self.ledger))
+            self.supervisor.start("snapshots", lambda: snapshots.run(self.database))
             stack.callback(self.stop_streams)
             state.database = self.database
             state.market = self.market
@@ -142,19 +146,22 @@ def create_app(
         redoc_url=None,
         static_url="/docs/static",
         responses=problems.problems(*problems.EVERYWHERE),
+        # Clients are generated from these: a route's own name, not FastAPI's name with the path.
+        generate_unique_id_function=lambda route: route.name,
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     app.state.settings = desk.settings
     app.state.desk = desk
     problems.install(app)
-    app.add_middleware(Gate, allowed_hosts=desk.settings.allowed_hosts)
+    app.add_middleware(problems.CrashBarrier)
+    app.add_middleware(Gate, allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host))
     app.add_api_route(
         "/api/health",
         read_health,
         response_model=Health,
         tags=["desk"],
-        name="health",
     )
+    app.add_api_route("/api/health", read_health, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/", show_docs, include_in_schema=False)
     for router in (
         portfolio_routes.router,
@@ -162,15 +169,19 @@ def create_app(
         watchlist_routes.router,
         market_routes.router,
     ):
-        app.include_router(router, dependencies=[Depends(allow)])
+        app.include_router(
+            router,
+            dependencies=[Depends(allow)],
+            responses=problems.problems(Unauthenticated),
+        )
     _document_problems(app)
     return app
 
 
 async def read_health(request: Request) -> Response:
     """Say whether the desk is well, which database it stands on and how old its prices are."""
-    market: Market = request.app.state.market
-    database: Database = request.app.state.database
+    desk: Desk = request.app.state.desk
+    market, database = desk.market, desk.database
     async with database.read() as session:
         journal_mode = (
             await session.scalar(text("PRAGMA journal_mode"))
@@ -178,8 +189,9 @@ async def read_health(request: Request) -> Response:
             else None
         )
         revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    well = revision == head_revision() and not market.outage and not desk.supervisor.in_trouble()
     health = Health(
-        status="ok" if revision == head_revision() else "degraded",
+        status="ok" if well else "degraded",
         version=__version__,
         database=DatabaseHealth(
             dialect=database.dialect,
@@ -212,6 +224,10 @@ def _document_problems(app: FastAPI) -> None:
         )
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        document["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "bearerFormat": "pd_…"}
+        }
+        document["security"] = [{}, {"key": []}]
         return document
 
     app.openapi = openapi

@@ -126,15 +126,6 @@ class UnsupportedMediaType(Refused):
     status = 415
 
 
-class RateLimited(Refused):
-    """Too many requests."""
-
-    code = "RATE_LIMITED"
-    title = "Too many requests"
-    status = 429
-    retry_after = 1
-
-
 class Busy(PaperdeskError):
     """The desk cannot take more work now; nothing was written."""
 

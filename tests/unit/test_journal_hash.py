@@ -79,9 +79,9 @@ def adjustment(**changes: Any) -> PositionAdjustment:
 
 MAKERS = {"trades": trade, "cash_movements": movement, "position_adjustments": adjustment}
 DIGESTS = {
-    "trades": "cdedde4e421af1bdb77141b90476fb848985a882d4809c42aad6028cdfd427c5",
-    "cash_movements": "24742fff79e84e93637d08028e52495095c51d2bddc7f0b7370c0a523464f86c",
-    "position_adjustments": "3002c8db77b606dcfaaf79d47fd5db85412cfa539e58558cf17274f67af3733b",
+    "trades": "3b4bec800cb01a9f7922a37ef3f32fb023a39a3a3fbc2c6ea10d30854e209ee8",
+    "cash_movements": "b86fda9a77d5f57213dd1e50cc74b2aafa363b2a47c5b9c326ce434a0bc15edb",
+    "position_adjustments": "79bf300168ce9cbbd4ca716cb473e3fde05a16a5734a94eccfe58420eee34392",
 }
 FIELDS = [
     (table, column.key)
@@ -110,7 +110,7 @@ def another(value: Any) -> Any:
 
 def test_canonical_bytes_never_change() -> None:
     assert journal.canonical_bytes(movement()).decode() == (
-        '["cash_movements",["id","0190-c"],["user_id","default"],["kind","deposit"],'
+        '[1,"cash_movements",["id","0190-c"],["user_id","default"],["kind","deposit"],'
         '["amount",10000000000],["key","opening"],["note","Gr\\u00fc\\u00dfe"],'
         '["effective_at","2026-11-20T17:00:00.000005Z"],["sequence",1],'
         '["created_at","2026-11-20T17:00:00.000005Z"]]'

@@ -7,8 +7,7 @@ string or go through a float. Requests are parsed so that no amount ever is a fl
 import json
 import re
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
@@ -30,6 +29,9 @@ from paperdesk.errors import InvalidRequest, UnsupportedMediaType
 AMOUNT_PATTERN = r"^-?[0-9]{1,13}(\.[0-9]{1,9})?$"
 _AMOUNT = re.compile(AMOUNT_PATTERN)
 _LONGEST_NUMBER = 64
+_TOO_LONG = (
+    "A number in the body is too long. Send at most 13 digits before the point and 9 after it."
+)
 _SMALLEST_WITHOUT_EXPONENT = -6
 """Below this power of ten Python writes a Decimal with an exponent."""
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
@@ -125,11 +127,6 @@ def _dump(content: Any) -> Any:
     return content
 
 
-def rfc3339(moment: datetime) -> str:
-    """Return an instant as answers write it."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 class ExactRequest(Request):
     """A request whose JSON body never makes a float."""
 
@@ -163,15 +160,20 @@ def parse_json(body: bytes) -> Any:
 
 
 def _decimal(text: str) -> Decimal:
-    if len(text) > _LONGEST_NUMBER:
-        raise InvalidRequest("A number in the body is too long: use at most 13 and 9 digits.")
-    return Decimal(text)
+    try:
+        return Decimal(_short_enough(text))
+    except InvalidOperation as error:
+        raise InvalidRequest(_TOO_LONG) from error
 
 
 def _whole(text: str) -> int:
+    return int(_short_enough(text))
+
+
+def _short_enough(text: str) -> str:
     if len(text) > _LONGEST_NUMBER:
-        raise InvalidRequest("A number in the body is too long: use at most 13 and 9 digits.")
-    return int(text)
+        raise InvalidRequest(_TOO_LONG)
+    return text
 
 
 def _refuse_constant(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
@@ -18,6 +18,17 @@ Cursor = Annotated[
     Query(max_length=128, description="Where the page begins; comes from the Link header."),
 ]
 DEFAULT_LIMIT = 100
+PAGED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'Leads to the next page, as rel="next"; absent on the last one.',
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+"""What the OpenAPI document says of a list's answer; goes into a route's `responses`."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 

@@ -8,11 +8,11 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paperdesk.api.codec import Answer, encode
+from paperdesk.db.failures import is_unavailable
 from paperdesk.errors import (
     BodyTooLarge,
     Busy,
@@ -66,6 +66,14 @@ class ProblemReply(Response):
         super().__init__(encode(problem), error.status, extra)
 
 
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which asking again may help.",
+        "schema": {"type": "integer"},
+    }
+}
+
+
 def problems(*errors: type[PaperdeskError]) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI `responses` that document the errors a route can give, one entry a status."""
     statuses: dict[int | str, list[type[PaperdeskError]]] = {}
@@ -75,13 +83,14 @@ def problems(*errors: type[PaperdeskError]) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": " or ".join(sorted(f"{e.title} ({e.code})" for e in kinds)),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "headers": _RETRY_AFTER if any(e.retry_after for e in kinds) else {},
         }
         for status, kinds in statuses.items()
     }
 
 
-EVERYWHERE = (Unauthenticated, Forbidden, Busy)
-"""What every route of the desk can answer; apps pass it to FastAPI's `responses`."""
+EVERYWHERE = (Forbidden, Busy)
+"""What every route of the desk can answer."""
 
 WITH_INPUT = (InvalidRequest,)
 WITH_BODY = (InvalidRequest, BodyTooLarge, UnsupportedMediaType)
@@ -113,22 +122,58 @@ def install(app: FastAPI) -> None:
             return ProblemReply(error.__cause__)
         return ProblemReply(_translated(error), error.headers)
 
-    async def on_busy(_request: Request, error: Exception) -> Response:
-        log.warning("database.busy", error=str(error).partition("\n")[0])
-        return ProblemReply(Busy("The database is busy. Nothing was changed; try again shortly."))
-
-    async def on_unexpected(_request: Request, error: Exception) -> Response:
-        log.error("request.crashed", exc_info=error)
-        return ProblemReply(
-            PaperdeskError("The desk met an error of its own; its log has the details.")
-        )
-
     app.add_exception_handler(PaperdeskError, on_paperdesk_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(PoolTimeout, on_busy)
-    app.add_exception_handler(OperationalError, on_busy)
-    app.add_exception_handler(Exception, on_unexpected)
+
+
+class CrashBarrier:
+    """Middleware that answers what nothing below it foresaw, and logs it once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; answer Busy where the database is away, else an error of our own."""
+        has_begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception as error:
+            if scope["type"] != "http" or has_begun:
+                raise
+            await ProblemReply(_unforeseen(error))(scope, receive, send)
+
+
+def _unforeseen(error: Exception) -> PaperdeskError:
+    if is_unavailable(error):
+        log.warning("database.unavailable", error=str(error).partition("\n")[0])
+        return Busy("The database cannot be reached or is busy. Nothing was changed; try again.")
+    log.error("request.crashed", exc_info=error)
+    return PaperdeskError("The desk met an error of its own; its log has the details.")
+
+
+_IN_OUR_WORDS = {
+    "missing": "is missing; send it",
+    "extra_forbidden": "is not a field of this request; leave it out",
+    "string_too_long": "must have at most {max_length} characters; shorten it",
+    "string_too_short": "must not be empty",
+    "string": "must be text",
+    "enum": "must be {expected}",
+    "literal": "must be {expected}",
+    "int": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "model": "must be a JSON object",
+    "datetime": "must be a time with a zone, such as 2026-11-22T00:00:00Z",
+    "timezone": "must be a time with a zone, such as 2026-11-22T00:00:00Z",
+}
+"""What to say of pydantic's error types, and of those that begin with the word."""
 
 
 def describe(error: RequestValidationError) -> str:
@@ -137,13 +182,18 @@ def describe(error: RequestValidationError) -> str:
     for problem in error.errors()[:_MOST_PROBLEMS]:
         steps = [str(step) for step in problem["loc"]]
         where = ".".join(steps[1:]) or steps[0]
-        message = str(problem["msg"]).removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "is not a field of this request; leave it out"
-        elif problem["type"] == "missing":
-            message = "is missing; send it"
-        parts.append(f"{where[:_LONGEST_LOCATION]}: {message[:1].lower()}{message[1:]}")
+        parts.append(f"{where[:_LONGEST_LOCATION]}: {_trouble(problem)}")
     return "; ".join(parts) + "."
+
+
+def _trouble(problem: Mapping[str, Any]) -> str:
+    """Return what is wrong with one field and what it must be instead."""
+    kind: str = problem["type"]
+    words = _IN_OUR_WORDS.get(kind) or _IN_OUR_WORDS.get(kind.partition("_")[0])
+    if words:
+        return words.format_map(problem.get("ctx", {}))
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def _translated(error: HTTPException) -> PaperdeskError:

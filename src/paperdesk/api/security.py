@@ -72,7 +72,12 @@ def _from_our_pages(headers: Headers, host: str) -> bool:
     if site := headers.get("sec-fetch-site"):
         return site in _OUR_PAGES
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 def _too_large() -> BodyTooLarge:

@@ -20,8 +20,9 @@ _PRIMARY: Final = 0xFF
 _CLASSES: Final = frozenset({"08", "28", "3D", "53", "57"})
 """No connection, nobody is let in, no such database, no resources, the operator stepped in."""
 
-_STATES: Final = frozenset({"55P03", "40001", "40P01"})
-"""A lock that could not be had in time; a transaction that lost against others."""
+_STATES: Final = frozenset({"55P03", "55000", "40001", "40P01"})
+"""A lock that could not be had in time; a database that takes no connections; a transaction that
+lost against others."""
 
 
 def is_unavailable(error: BaseException) -> bool:

@@ -49,6 +49,11 @@ def book_fill(
         cash = _received(account, before, order.ticker, quantity, value - fee)
         sale = booking.sold(before, quantity, value)
         after, realized = sale.left, sale.realized_pnl
+    if not value and after.quantity:
+        raise InvalidRequest(
+            "At this price that is worth less than $0.000001, the smallest amount of the books. "
+            "Trade more shares at once."
+        )
     trade = Trade(
         id=new_id(),
         order_id=order.id,

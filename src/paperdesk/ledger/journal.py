@@ -1,7 +1,9 @@
 """The journal: entries get the account's next number and a hash chained to the entry before.
 
 The hash is SHA-256 over the previous entry's hash and the entry's canonical bytes: a JSON array of
-its table and every column but the hash, amounts in their smallest unit, times in UTC text.
+the format's number, the table, and the fields listed here by name and value, amounts in their
+smallest unit, times in UTC text. The lists are part of format 1 for ever: a column that is added
+later is not in them, and what shall be hashed then is a format 2 beside this one.
 """
 
 import hashlib
@@ -12,11 +14,60 @@ from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
 from paperdesk.db.types import EXACT, FixedPoint, format_utc
 from paperdesk.models import CashMovement, PositionAdjustment, Trade, UserProfile
 
 Entry = Trade | CashMovement | PositionAdjustment
+
+FORMAT = 1
+FIELDS: dict[type[Entry], tuple[str, ...]] = {
+    Trade: (
+        "id",
+        "user_id",
+        "order_id",
+        "ticker",
+        "side",
+        "quantity",
+        "price",
+        "value",
+        "fee",
+        "realized_pnl",
+        "source",
+        "strategy",
+        "executed_at",
+        "sequence",
+    ),
+    CashMovement: (
+        "id",
+        "user_id",
+        "kind",
+        "amount",
+        "key",
+        "note",
+        "effective_at",
+        "sequence",
+        "created_at",
+    ),
+    PositionAdjustment: (
+        "id",
+        "user_id",
+        "kind",
+        "ticker",
+        "new_ticker",
+        "numerator",
+        "denominator",
+        "quantity",
+        "cost_basis",
+        "amount",
+        "key",
+        "note",
+        "effective_at",
+        "sequence",
+        "created_at",
+    ),
+}
 
 FIRST_HASH = "0" * 64
 """What the first entry of an account is chained to."""
@@ -39,13 +90,15 @@ def chained_hash(previous: str, entry: Entry) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes that stand for an entry, the same on every database and for ever."""
-    fields: list[Any] = [entry.__tablename__]
-    for column in inspect(type(entry)).columns:
-        if column.key != "hash":
-            value = getattr(entry, column.key)
-            if isinstance(column.type, FixedPoint) and isinstance(value, Decimal):
-                value = int(EXACT.scaleb(value, column.type.scale))
-            elif isinstance(value, datetime):
-                value = format_utc(value)
-            fields.append([column.key, value])
-    return json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()
+    columns = inspect(type(entry)).columns
+    fields = [
+        [name, _canonical(getattr(entry, name), columns[name].type)] for name in FIELDS[type(entry)]
+    ]
+    canonical = [FORMAT, entry.__tablename__, *fields]
+    return json.dumps(canonical, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _canonical(value: Any, kind: TypeEngine[Any]) -> Any:
+    if isinstance(value, Decimal) and isinstance(kind, FixedPoint):
+        return int(EXACT.scaleb(value, kind.scale))
+    return format_utc(value) if isinstance(value, datetime) else value

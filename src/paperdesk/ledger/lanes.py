@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from paperdesk.db.engine import Database
+from paperdesk.db.failures import is_unavailable
 from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
 from paperdesk.ledger.views import AccountView
 
@@ -87,7 +88,7 @@ class ThreadLane:
 
     def put(self, pending: Pending) -> None:
         """Queue a command."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             # A daemon: what was not acknowledged may be lost, but must not keep the process alive.
             self._thread = threading.Thread(target=self._run, name="paperdesk-writer", daemon=True)
             self._thread.start()
@@ -121,7 +122,7 @@ class ThreadLane:
                 views = self._book_in(session, batch)
                 session.commit()
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
-            if len(batch) > 1:
+            if len(batch) > 1 and not _is_nobodys_fault(error):
                 for pending in batch:
                     self._book(sessions, [pending])
                 return
@@ -183,7 +184,7 @@ class TaskLane:
                     continue
                 if committing and not isinstance(error, IntegrityError):
                     _fail(batch, _unknown(error))
-                elif len(batch) > 1:
+                elif len(batch) > 1 and not _is_nobodys_fault(error):
                     for pending in batch:
                         await self._book([pending])
                 else:
@@ -209,6 +210,11 @@ def _worth_retrying(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and state in _RETRYABLE
 
 
+def _is_nobodys_fault(error: BaseException) -> bool:
+    """Say whether the database was the trouble, so that trying each command alone only waits."""
+    return isinstance(error, Busy) or is_unavailable(error)
+
+
 def _explained(error: BaseException) -> BaseException:
     """Return what to tell the caller of a command that was rolled back."""
     if isinstance(error, PaperdeskError):
@@ -216,9 +222,10 @@ def _explained(error: BaseException) -> BaseException:
     if isinstance(error, Spoiled) and isinstance(error.__cause__, Refused):
         log.error("ledger.refusal_left_changes", exc_info=error.__cause__)
         return error.__cause__
+    if is_unavailable(error):
+        log.warning("ledger.database_unavailable", error=str(error).partition("\n")[0])
+        return Busy("The database cannot be reached or is busy; nothing was booked. Ask again.")
     log.error("ledger.command_failed", exc_info=error)
-    if isinstance(error, DBAPIError):
-        return Busy("The database could not take the booking; nothing was booked. Ask again.")
     return error
 
 

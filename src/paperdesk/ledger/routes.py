@@ -6,7 +6,16 @@ from fastapi import Query, Request, Response
 
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.pages import DEFAULT_LIMIT, Bound, Cursor, Limit, next_link, number_cursor, page
+from paperdesk.api.pages import (
+    DEFAULT_LIMIT,
+    PAGED,
+    Bound,
+    Cursor,
+    Limit,
+    next_link,
+    number_cursor,
+    page,
+)
 from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.queries import trades_of
@@ -21,7 +30,7 @@ router = slice_router(tags=["trades"])
 @router.get(
     "/trades",
     response_model=list[JournalTrade],
-    responses=problems(InvalidRequest, NotFound),
+    responses=PAGED | problems(InvalidRequest, NotFound),
 )
 async def read_trades(
     request: Request,

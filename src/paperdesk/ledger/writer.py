@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from paperdesk.db.engine import Database
@@ -108,12 +108,16 @@ class Ledger:
             .with_for_update()
         ).all()
         heads = {account.id: account.head_sequence for account in locked}
+        flushes: list[object] = []
+        event.listen(session, "after_flush", lambda *_: flushes.append(None))
         for pending in batch:
             pending.refusal = None
+            flushes.clear()
             try:
                 pending.result = pending.command(session)
             except Refused as refusal:
-                if session.new or session.dirty or session.deleted:
+                # A query in between may have flushed what it had changed already.
+                if flushes or session.new or session.dirty or session.deleted:
                     raise Spoiled from refusal
                 pending.refusal = refusal
             session.flush()

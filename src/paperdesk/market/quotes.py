@@ -5,16 +5,16 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Protocol
 
 from paperdesk.clock import Clock
+from paperdesk.db.types import EXACT
 from paperdesk.errors import InvalidRequest
 
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.-][A-Z0-9]{1,6})?")
 SMALLEST_PRICE = Decimal("0.000000001")
 LARGEST_PRICE = Decimal(1_000_000_000)
-_EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _PERCENT_PLACES = Decimal("0.0001")
 _PRICE_PLACES = Decimal("0.000000001")
 _LEAST_PATIENCE = timedelta(seconds=10)
@@ -58,8 +58,8 @@ class Quote:
     @property
     def change_percent(self) -> Decimal:
         """Change as a percentage of the previous price (1.5 is 1.5 %), to 4 places."""
-        ratio = _EXACT.divide(self.change * 100, self.previous_price)
-        return ratio.quantize(_PERCENT_PLACES, ROUND_HALF_EVEN, _EXACT)
+        ratio = EXACT.divide(self.change * 100, self.previous_price)
+        return ratio.quantize(_PERCENT_PLACES, ROUND_HALF_EVEN, EXACT)
 
     @property
     def direction(self) -> str:
@@ -125,7 +125,7 @@ class QuoteBoard:
         """Take a new price; one that may never be used is dropped, and None returned."""
         if not usable(tick.price):
             return None
-        price = tick.price.quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _EXACT)
+        price = tick.price.quantize(_PRICE_PLACES, ROUND_HALF_EVEN, EXACT)
         last = self._quotes.get(ticker)
         if last is None or last.source != source:
             previous = price

@@ -9,7 +9,16 @@ from fastapi.responses import StreamingResponse
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.pages import DEFAULT_LIMIT, Bound, Cursor, Limit, next_link, number_cursor, page
+from paperdesk.api.pages import (
+    DEFAULT_LIMIT,
+    PAGED,
+    Bound,
+    Cursor,
+    Limit,
+    next_link,
+    number_cursor,
+    page,
+)
 from paperdesk.api.problems import WITH_INPUT, problems
 from paperdesk.errors import InvalidRequest, PriceUnavailable, UnknownTicker
 from paperdesk.market.bars import Bar, Timeframe
@@ -45,7 +54,7 @@ async def read_price(request: Request, ticker: str) -> Response:
 @router.get(
     "/prices/{ticker}/bars",
     response_model=list[BarAnswer],
-    responses=problems(*WITH_INPUT, UnknownTicker),
+    responses=PAGED | problems(*WITH_INPUT, UnknownTicker),
 )
 async def read_bars(
     request: Request,

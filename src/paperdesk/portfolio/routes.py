@@ -53,7 +53,17 @@ async def read_portfolio(request: Request, account: Account) -> Response:
 @router.post(
     "/trade",
     response_model=PortfolioAfterTrade,
-    responses=problems(
+    responses={
+        200: {
+            "headers": {
+                "Idempotent-Replayed": {
+                    "description": "true where the key was used before; absent else.",
+                    "schema": {"type": "string", "enum": ["true"]},
+                }
+            }
+        }
+    }
+    | problems(
         *WITH_BODY,
         NotFound,
         UnknownTicker,
@@ -79,11 +89,12 @@ async def trade(
     """
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
-    key = body.client_order_id or idempotency_key
-    if idempotency_key is not None and idempotency_key != key:
+    keys = {body.client_order_id, *request.headers.getlist("idempotency-key")} - {None}
+    if len(keys) > 1:
         raise InvalidRequest(
             "client_order_id and Idempotency-Key differ. Send one of them, or the same in both."
         )
+    key = body.client_order_id or idempotency_key
     order = MarketOrder(
         account_id=account,
         ticker=parse_ticker(body.ticker),

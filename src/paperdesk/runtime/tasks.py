@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -9,6 +10,7 @@ from paperdesk.clock import Clock
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_TROUBLE_LASTS = timedelta(minutes=1)
 
 log = structlog.get_logger()
 
@@ -19,6 +21,7 @@ class Supervisor:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failed_at: dict[str, datetime] = {}
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work`, which is expected never to return, and again whenever it fails."""
@@ -31,9 +34,11 @@ class Supervisor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
-    def alive(self) -> dict[str, bool]:
-        """Say of each task whether it is running."""
-        return {name: not task.done() for name, task in self._tasks.items()}
+    def in_trouble(self) -> list[str]:
+        """Return the names of the tasks that failed within the last minute, or have ended."""
+        now = self._clock.now()
+        recently = {name for name, at in self._failed_at.items() if now - at < _TROUBLE_LASTS}
+        return sorted(recently | {name for name, task in self._tasks.items() if task.done()})
 
     async def _keep_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE
@@ -42,6 +47,7 @@ class Supervisor:
             try:
                 await work()
             except Exception:
+                self._failed_at[name] = self._clock.now()
                 log.exception("task.failed", task=name, retry_in=pause)
             else:
                 return

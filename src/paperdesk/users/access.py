@@ -13,7 +13,7 @@ from sqlalchemy import exists, select
 
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
-from paperdesk.errors import NotFound, Unauthenticated
+from paperdesk.errors import InvalidRequest, NotFound, Unauthenticated
 from paperdesk.models import DEFAULT_ACCOUNT, ApiKey, UserProfile
 
 _ID_LENGTH = 36
@@ -33,6 +33,9 @@ class Access:
         """Say whether no key was ever made. A key that another process makes counts within 1 s."""
         now = self._clock.now()
         if not self._closed and not (self._looked_at and abs(now - self._looked_at) < _LOOK_EVERY):
+            if self._looked_at:
+                # One request looks; the others go on with what was last seen.
+                self._looked_at = now
             async with self._database.read() as session:
                 self._closed = bool(
                     await session.scalar(select(exists().where(ApiKey.id.is_not(None))))
@@ -52,24 +55,44 @@ async def allow(request: Request) -> None:
 
 async def current_account(
     request: Request,
-    x_account: Annotated[
-        str | None, Header(description="The account's id; `default` if left out.")
+    _x_account: Annotated[
+        str | None,
+        Header(alias="X-Account", description="The account's id; `default` if left out."),
     ] = None,
-    account: Annotated[
-        str | None, Query(description="The same, where a header cannot be set.")
+    _account: Annotated[
+        str | None,
+        Query(alias="account", description="The same, where a header cannot be set."),
     ] = None,
 ) -> str:
-    """Return the id of the account that the request is about. Raises NotFound if there is none."""
-    chosen = x_account or account or DEFAULT_ACCOUNT
+    """Return the id of the account that the request is about.
+
+    Raises NotFound if there is none, InvalidRequest if the request names more than one.
+    """
+    # Read from the request, not from the parameters: they hide a name that is given twice.
+    named = {
+        name
+        for name in (
+            *request.headers.getlist("x-account"),
+            *request.query_params.getlist("account"),
+        )
+        if name
+    }
+    if len(named) > 1:
+        raise InvalidRequest("The request names several accounts. Name one, in one place.")
+    chosen = named.pop() if named else DEFAULT_ACCOUNT
     if chosen != DEFAULT_ACCOUNT:
         database: Database = request.app.state.database
         async with database.read() as session:
-            known = len(chosen) <= _ID_LENGTH and await session.scalar(
+            known = _may_be_an_id(chosen) and await session.scalar(
                 select(exists().where(UserProfile.id == chosen))
             )
         if not known:
             raise NotFound("There is no such account. Leave X-Account out to use the default one.")
     return chosen
+
+
+def _may_be_an_id(text: str) -> bool:
+    return len(text) <= _ID_LENGTH and text.isascii() and text.isprintable()
 
 
 Account = Annotated[str, Depends(current_account)]

@@ -51,6 +51,7 @@ async def test_only_known_hosts_are_answered(sqlite_url: str, host: str, status:
         ({"origin": "http://127.0.0.1:9999"}, 403),
         ({"origin": "https://evil.com"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:8000"}, 403),
     ],
     ids=repr,
@@ -62,6 +63,31 @@ async def test_another_sites_page_cannot_change_the_desk(
 
     assert answer.status_code == status
     assert (await sqlite_desk.get("/api/watchlist", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/api/portfolio", [("x-account", "default"), ("x-account", "y")], 422),
+        ("/api/portfolio?account=y", [("x-account", "default")], 422),
+        ("/api/portfolio?account=y&account=default", [], 422),
+        ("/api/portfolio?account=default", [("x-account", "default")], 200),
+        ("/api/portfolio?account=a%00b", [], 404),
+        ("/api/portfolio?account=%C3%A4", [], 404),
+    ],
+    ids=repr,
+)
+async def test_a_request_names_one_account(
+    desk: DeskClient, path: str, headers: list[tuple[str, str]], status: int
+) -> None:
+    assert (await desk.get(path, headers=headers)).status_code == status
+
+
+async def test_a_loopback_address_that_it_listens_on_is_answered(sqlite_url: str) -> None:
+    async with open_desk(sqlite_url, host="127.0.0.2") as desk:
+        answer = await desk.get("/api/portfolio", headers={"host": "127.0.0.2:8000"})
+
+    assert answer.status_code == 200
 
 
 async def test_answers_carry_the_headers_that_protect_a_browser(sqlite_desk: DeskClient) -> None:

@@ -1,12 +1,16 @@
 """Lists, curves, the watchlist and health over HTTP."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from psycopg import sql
+from sqlalchemy import make_url
 
 from paperdesk.models import PortfolioSnapshot, UserProfile
-from support.desk import DeskClient
+from support.desk import DeskClient, open_desk
+from support.postgres import PostgresServer
 
 
 async def test_health_says_what_the_desk_stands_on(desk: DeskClient) -> None:
@@ -190,10 +194,10 @@ async def test_a_long_history_is_thinned_without_losing_its_ends_and_its_peak(
                 )
             )
 
-    points = (await desk.get("/api/portfolio/history?points=400&account=other")).json()
+    points = (await desk.get("/api/portfolio/history?points=800&account=other")).json()
     few = (await desk.get("/api/portfolio/history?points=2&account=other")).json()
 
-    assert len(points) <= 400
+    assert len(points) == 800
     assert [point["recorded_at"] for point in points] == sorted(
         point["recorded_at"] for point in points
     )
@@ -223,3 +227,56 @@ async def test_a_range_shows_only_its_time(desk: DeskClient) -> None:
     }
 
     assert counts == {"1d": 1, "1w": 2, "1m": 3, "3m": 3, "1y": 4, "all": 5}
+
+
+async def test_a_trade_never_fails_because_its_snapshot_would_not_fit(desk: DeskClient) -> None:
+    await desk.trade("TSLA", "buy", 100_000_000)
+    desk.prices.prices["TSLA"] = "1000000"
+    await desk.app.state.market.tick()
+
+    sold = await desk.trade("AAPL", "buy", 1)
+
+    assert (await desk.get("/api/portfolio")).json()["total_value"] > 9e12
+    assert sold.status_code == 200
+
+
+async def test_the_health_tells_of_prices_and_tasks_in_trouble(desk: DeskClient) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a task that cannot run")
+
+    assert (await desk.get("/api/health")).json()["status"] == "ok"
+    assert (await desk.head("/api/health")).status_code == 200
+    desk.app.state.desk.supervisor.start("broken", fail)
+    await asyncio.sleep(0.01)
+
+    assert (await desk.get("/api/health")).json()["status"] == "degraded"
+
+
+async def test_with_its_database_away_the_desk_says_so_and_comes_back(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    name = make_url(postgres_url).database or ""
+    async with open_desk(postgres_url) as desk:
+        postgres_server.execute(allow_connections(name, allowed=False))
+        away = [
+            await desk.get("/api/trades"),
+            await desk.get("/api/health"),
+            await desk.trade("AAPL", "buy", 1),
+        ]
+        postgres_server.execute(allow_connections(name, allowed=True))
+        back = await desk.trade("AAPL", "buy", 1)
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in away] == [(503, "BUSY")] * 3
+    assert {answer.headers["retry-after"] for answer in away} == {"1"}
+    assert back.status_code == 200
+
+
+def allow_connections(database: str, *, allowed: bool) -> sql.Composed:
+    """Return the statement that opens a database, or closes it and ends its connections."""
+    name = sql.Identifier(database)
+    if allowed:
+        return sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name)
+    return sql.SQL(
+        "DO $$ BEGIN EXECUTE 'ALTER DATABASE {} ALLOW_CONNECTIONS false'; "
+        "PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}; END $$"
+    ).format(name, sql.Literal(database))

@@ -72,6 +72,7 @@ async def test_closing_a_position_leaves_no_row_and_no_rest(desk: TradingDesk) -
         ("sell", "0.000000001", "AAPL", InsufficientShares),
         ("buy", "1", "MSFT", PriceUnavailable),
         ("buy", "1000000000", "AAPL", InvalidRequest),
+        ("buy", "0.000000001", "AAPL", InvalidRequest),
     ],
 )
 async def test_a_refusal_leaves_no_trace(
@@ -84,6 +85,19 @@ async def test_a_refusal_leaves_no_trace(
 
     assert await row_counts(desk.database) == before
     assert (await desk.ledger.account("default")).cash_balance == 10_000
+
+
+async def test_what_is_worth_nothing_can_be_closed_but_not_given_away(desk: TradingDesk) -> None:
+    desk.price("AAPL", "100")
+    await desk.trade("buy", "1")
+    await desk.trade("sell", "0.999999998")
+    with pytest.raises(InvalidRequest):
+        await desk.trade("sell", "0.000000001")
+
+    booked = await desk.trade("sell", "0.000000002")
+
+    assert booked.account.positions == ()
+    await assert_books_hold(desk.database)
 
 
 async def test_a_quote_that_grew_stale_fills_nothing(desk: TradingDesk) -> None:

@@ -1,12 +1,14 @@
 """The writer itself: batches, neighbours, callers that go away, and stopping."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from paperdesk.clock import ManualClock
@@ -38,6 +40,19 @@ class Clumsy:
 
 
 @dataclass(frozen=True)
+class Sneaky:
+    """A command whose change is flushed by a query before it refuses."""
+
+    account_id: str = "default"
+
+    def __call__(self, session: Session) -> None:
+        account = session.get_one(UserProfile, self.account_id)
+        account.cash_balance += 1_000_000
+        session.scalars(select(Trade)).all()
+        raise InvalidState("too late")
+
+
+@dataclass(frozen=True)
 class Broken:
     """A command that the database refuses at the flush."""
 
@@ -52,9 +67,9 @@ async def booked_trades(desk: TradingDesk) -> int:
         return await session.scalar(select(func.count()).select_from(Trade)) or 0
 
 
-@pytest.mark.parametrize("spoiler", [Clumsy(), Broken()])
+@pytest.mark.parametrize("spoiler", [Clumsy(), Sneaky(), Broken()], ids=repr)
 async def test_a_command_that_fails_late_spoils_no_neighbour(
-    desk: TradingDesk, spoiler: Clumsy | Broken
+    desk: TradingDesk, spoiler: Clumsy | Sneaky | Broken
 ) -> None:
     results = await asyncio.gather(
         *(desk.trade("buy", "1") for _ in range(5)),
@@ -65,7 +80,7 @@ async def test_a_command_that_fails_late_spoils_no_neighbour(
 
     failed = [r for r in results if not isinstance(r, Booked)]
     assert [type(error) for error in failed] == [
-        InvalidState if isinstance(spoiler, Clumsy) else Busy
+        IntegrityError if isinstance(spoiler, Broken) else InvalidState
     ]
     assert await booked_trades(desk) == 10
     assert (await desk.ledger.account("default")).cash_balance == 9_000
@@ -143,6 +158,26 @@ async def test_a_full_queue_is_refused_and_nothing_is_booked(
     assert len(booked) + len(refused) == 60
     assert refused
     assert await booked_trades(desk) == len(booked)
+
+
+async def test_a_batch_that_finds_the_database_busy_is_refused_at_once(
+    sqlite: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paperdesk.db.engine.PATIENCE", 0.3)
+    async with trading(sqlite, clock) as desk:
+        desk.price("AAPL", "100")
+        async with sqlite.write() as session:
+            session.add(DeskMeta(key="slow", value="writer"))
+            await session.flush()
+            started = time.monotonic()
+            refused = await asyncio.gather(
+                *(desk.trade("buy", "1") for _ in range(8)), return_exceptions=True
+            )
+        waited = time.monotonic() - started
+
+        assert [type(error) for error in refused] == [Busy] * 8
+        assert waited < 8 * 0.3
+        assert isinstance(await desk.trade("buy", "1"), Booked)
 
 
 async def test_views_follow_the_bookings(desk: TradingDesk) -> None:
