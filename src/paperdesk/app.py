@@ -65,7 +65,10 @@ class Health(Answer):
 
     status: Annotated[
         Literal["ok", "degraded"],
-        Field(description="degraded: prices, a background task or the schema are in trouble"),
+        Field(
+            description="degraded: prices, a background task or the schema are in trouble",
+            examples=["ok"],
+        ),
     ]
     version: str
     database: DatabaseHealth
