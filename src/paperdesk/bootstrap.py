@@ -7,42 +7,50 @@ from paperdesk import seed
 from paperdesk.clock import Clock, SystemClock
 from paperdesk.db import migrate
 from paperdesk.db.engine import Database
+from paperdesk.db.lock import real_path
 from paperdesk.models import Base
-from paperdesk.settings import Settings, database_url
+from paperdesk.settings import Settings, database_url, sqlite_path
 
-_open: dict[str, tuple[asyncio.AbstractEventLoop, Database]] = {}
+# Connections belong to the loop they were made in, so each loop has a database of its own.
+_Key = tuple[str | Path, asyncio.AbstractEventLoop]
+_open: dict[_Key, Database] = {}
 
 
 async def init_db(target: str | Path | None = None, *, clock: Clock | None = None) -> Database:
     """Open a database and make it ready: folders, migrations, first data.
 
     `target` is a file path or a URL, by default that of the settings. Calling it again in the same
-    process with the same target changes nothing and gives the same object. Raises DatabaseHeld when
-    another process owns the file, DatabaseUnusable when it is nothing that Paperdesk may touch.
+    event loop for the same file or URL changes nothing and gives the same object, unless that was
+    closed. Raises DatabaseHeld when another process owns the file, DatabaseUnusable when it is
+    nothing that Paperdesk may touch.
     """
     url = database_url(target) if target is not None else Settings.load().database_url
-    loop = asyncio.get_running_loop()
-    known = _open.get(url)
-    if known and known[0] is loop:
-        return known[1]
+    path = sqlite_path(url)
+    key = (real_path(path) if path else url, asyncio.get_running_loop())
+    if known := _known(key):
+        return known
     database = await open_database(url, clock or SystemClock())
-    known = _open.get(url)
-    if known and known[0] is loop:
+    if known := _known(key):
         # Another task of this loop asked at the same time and was faster.
         await database.close()
-        return known[1]
-    _open[url] = (loop, database)
+        return known
+    _open[key] = database
     return database
 
 
 async def close_db(database: Database | None = None) -> None:
     """Close a database that `init_db` gave, or all of them. Calling it twice does no harm."""
-    for url, (_, opened) in list(_open.items()):
+    for key, opened in list(_open.items()):
         if database is None or opened is database:
-            del _open[url]
+            del _open[key]
             await opened.close()
     if database is not None:
         await database.close()
+
+
+def _known(key: _Key) -> Database | None:
+    known = _open.get(key)
+    return known if known and not known.closed else None
 
 
 async def open_database(url: str, clock: Clock) -> Database:

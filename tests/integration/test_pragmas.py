@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paperdesk.db import engine
@@ -70,10 +71,13 @@ async def test_statements_are_not_echoed(database: Database) -> None:
     assert not database.reader.echo
 
 
-async def test_storage_that_cannot_do_wal_is_refused(tmp_path: Path) -> None:
+async def test_storage_that_cannot_do_wal_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A real SQLite file system layer without shared memory, like a network share's.
-    unshared = Path(f"file:{tmp_path}/desk.db?vfs=unix-dotfile&uri=true")
-    reader = engine._sqlite_reader(unshared)
+    unshared = f"sqlite+aiosqlite:///file:{tmp_path}/desk.db?vfs=unix-dotfile&uri=true"
+    monkeypatch.setattr(engine, "_sqlite_url", lambda _: make_url(unshared))
+    reader = engine._sqlite_reader(tmp_path / "desk.db")
     with pytest.raises(DatabaseUnusable, match=r"journal_mode=delete.* local disk"):
         await reader.connect()
     await reader.dispose()

@@ -1,17 +1,20 @@
 """What a transaction is: begun in time, taken back whole, and its connection given back."""
 
 import asyncio
+import gc
 import sqlite3
+import warnings
 from contextlib import closing
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from paperdesk.bootstrap import close_db, init_db
 from paperdesk.db.engine import Database
+from paperdesk.errors import Busy
 from paperdesk.models import DeskMeta
 
 COUNT = select(func.count()).select_from(DeskMeta)
@@ -200,6 +203,38 @@ async def test_connections_come_back_however_the_work_ends(database: Database, e
     async with asyncio.timeout(2), database.write() as session:
         session.add(fact("next"))
     assert "next" in await keys(database)
+
+
+async def forget_a_session(database: Database) -> None:
+    session = database.async_session_maker()
+    await session.execute(update(DeskMeta).values(value="forgotten"))
+
+
+async def test_turn_of_a_session_that_was_forgotten_comes_back_once(sqlite: Database) -> None:
+    with warnings.catch_warnings():
+        # SQLAlchemy warns of the connection; so does aiosqlite, on the oldest versions.
+        warnings.simplefilter("ignore")
+        await forget_a_session(sqlite)
+        gc.collect()
+    async with asyncio.timeout(4), sqlite.write() as session:
+        assert await session.scalar(select(DeskMeta.value)) != "forgotten"
+        # It came back once: two at a time would be one too many.
+        assert sqlite._ownership
+        with pytest.raises(Busy, match="this task already holds a write session"):
+            await sqlite._ownership.write_lock.acquire_async(0.02)
+        session.add(fact("next"))
+    assert "next" in await keys(sqlite)
+    assert checked_out(sqlite) == 0
+
+
+async def test_session_that_is_forgotten_ends_its_transaction_in_the_file(sqlite: Database) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        await forget_a_session(sqlite)
+        gc.collect()
+    with closing(sqlite3.connect(str(sqlite.path), timeout=2)) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
 
 
 async def test_database_can_be_closed_twice_and_frees_its_file(sqlite: Database) -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -153,3 +156,34 @@ async def test_those_who_gave_up_are_passed_over() -> None:
     lock.release()
     await asyncio.wait_for(patient, 1)
     lock.release()
+
+
+class Forgotten:
+    """Holds the turn until the garbage collector finds it."""
+
+    def __init__(self, lock: WriteLock) -> None:
+        self._lock = lock
+        self._itself = self
+
+    def __del__(self) -> None:
+        self._lock.release()
+
+
+async def test_turn_may_come_back_in_the_middle_of_asking_for_one() -> None:
+    class Collecting(deque[Future[None]]):
+        """A queue in whose steps the garbage collector strikes."""
+
+        def append(self, item: Future[None]) -> None:
+            gc.collect()
+            super().append(item)
+            gc.collect()
+
+    lock = WriteLock()
+    lock._waiting = Collecting()
+    await lock.acquire_async(1)
+    Forgotten(lock)
+    async with asyncio.timeout(2), turn(lock):
+        with pytest.raises(Busy):
+            await lock.acquire_async(0.02)
+    async with asyncio.timeout(1), turn(lock):
+        pass

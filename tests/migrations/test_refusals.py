@@ -1,5 +1,6 @@
 """What `alembic upgrade head` will not touch: it says so in one line and changes nothing."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from paperdesk.bootstrap import init_db
+from paperdesk.bootstrap import close_db, init_db
 from paperdesk.db.engine import Database
 from paperdesk.errors import DatabaseUnusable
 from support.databases import SqliteTemplate
@@ -67,6 +68,7 @@ SQLITE_CASES: dict[str, tuple[Maker, str]] = {
     "no revision": (changed(FOREIGN), "belongs to another program"),
     "no row of a revision": (changed("DELETE FROM alembic_version"), "broke off"),
     "a folder": (lambda path, _: path.mkdir(), "is a folder"),
+    "a pipe": (lambda path, _: os.mkfifo(path), "is no plain file"),
     "read-only": (read_only, "read-only"),
     "garbage": (with_bytes(b"the quick brown fox" * 300), "not a SQLite database"),
     "a few bytes": (with_bytes(b"SQLite"), "not a SQLite database"),
@@ -182,4 +184,41 @@ async def test_empty_file_is_a_new_desk(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
     path.touch()
     assert alembic("-x", f"url={path}", "upgrade", "head").returncode == 0
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_size > 0
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {one.name: one.stat().st_mode & 0o777 for one in folder.iterdir()}
+
+
+async def test_file_that_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    database = await init_db(path)
+    async with database.write() as session:
+        await session.execute(text("DELETE FROM domains WHERE 0"))
+        found = modes(tmp_path)
+    await close_db()
+    assert {"desk.db", "desk.db-wal"} <= found.keys()
+    assert set(found.values()) == {0o600}
+
+
+async def test_mode_that_the_owner_chose_stays(
+    tmp_path: Path, sqlite_template: SqliteTemplate
+) -> None:
+    path = sqlite_template.copy_to(tmp_path / "desk.db")
+    path.chmod(0o660)
+    await init_db(path)
+    await close_db()
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.parametrize("arguments", [("current",), ("check",)], ids=" ".join)
+def test_command_that_migrates_nowhere_makes_no_file(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    path = tmp_path / "folder" / "desk.db"
+    done = alembic("-x", f"url={path}", *arguments)
+    assert done.returncode != 0
+    said = (done.stdout + done.stderr).strip()
+    assert said == f"There is no database at {path} yet. `paperdesk migrate` makes it."
+    assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,14 @@
 """Engines and sessions: one `Database` a process and file, on SQLite (WAL) or PostgreSQL."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -17,9 +19,9 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from paperdesk.db.lock import Ownership, WriteLock
+from paperdesk.db.lock import Ownership, WriteLock, real_path
 from paperdesk.errors import DatabaseUnusable
-from paperdesk.settings import SQLITE, database_url, sqlite_path
+from paperdesk.settings import database_url, sqlite_path
 
 READERS: Final = 4
 WRITERS: Final = 8
@@ -71,26 +73,43 @@ class Database:
 
     def __init__(self, target: str | Path) -> None:
         self.url = url = database_url(target)
-        self.path = sqlite_path(url)
+        path = sqlite_path(url)
+        # The real file from here on: what is locked, checked and opened must be one and the same.
+        self.path = real_path(path) if path else None
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.path else "postgresql"
-        self._ownership = Ownership.take(self.path) if self.path else None
+        self._ownership: Ownership | None = None
         self._sync_engine: Engine | None = None
-        if self.path and self._ownership:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        if self.path:
+            self._ownership = Ownership.take(self.path)
             lock = self._ownership.write_lock
             self.writer = _sqlite_writer(self.path, lock)
             self.reader = _sqlite_reader(self.path)
+            self._make_sync_engine = partial(_sqlite_sync, self.path, lock)
         else:
             self.writer = _postgresql(url)
             # One snapshot for all statements of a reading session, as on SQLite.
             self.reader = self.writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+            self._make_sync_engine = partial(_postgresql_sync, url)
+            event.listen(self.writer.sync_engine, "connect", self._note_loop)
+        self._refuse_once_closed(self.writer.sync_engine)
+        if self.path:
+            self._refuse_once_closed(self.reader.sync_engine)
         self.async_session_maker = async_sessionmaker(self.writer, expire_on_commit=False)
         self.reading_session_maker = async_sessionmaker(self.reader, expire_on_commit=False)
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the database was closed; then it can no longer be used."""
+        return self._closed
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """Give a session that sees one snapshot and cannot write. Keep it short."""
+        self._check_open()
         async with self.reading_session_maker() as session:
             yield session
 
@@ -98,8 +117,10 @@ class Database:
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """Give a session in a transaction that commits at the end, or rolls back on an error.
 
-        Not for money: that goes through the ledger. Never wait for the network in here.
+        Not for money: that goes through the ledger. Never wait for the network in here, nor begin
+        another write in the same task: that one would wait for this one to end.
         """
+        self._check_open()
         async with self.async_session_maker.begin() as session:
             yield session
 
@@ -107,6 +128,7 @@ class Database:
     def sync_session(self) -> Generator[Session]:
         """Give a plain session, for scripts and threads; commit yourself.
 
+        It blocks while others write: an event loop's thread must not use it.
         On PostgreSQL this needs psycopg, which the `postgres` extra installs.
         """
         with self.sync_session_maker()() as session:
@@ -114,28 +136,53 @@ class Database:
 
     def sync_session_maker(self) -> sessionmaker[Session]:
         """Return the maker of plain sessions, which share the write queue of this database."""
+        self._check_open()
         if self._sync_engine is None:
-            if self.path and self._ownership:
-                self._sync_engine = _sqlite_sync(self.path, self._ownership.write_lock)
-            else:
-                self._sync_engine = create_engine(
-                    psycopg_url(self.url), isolation_level="READ COMMITTED"
-                )
+            self._sync_engine = self._make_sync_engine()
+            self._refuse_once_closed(self._sync_engine)
         return sessionmaker(self._sync_engine, expire_on_commit=False)
 
     async def close(self) -> None:
         """Close all connections and give up the file. Safe to call twice."""
-        await self.reader.dispose()
-        await self.writer.dispose()
-        if self._sync_engine is not None:
-            self._sync_engine.dispose()
-            self._sync_engine = None
-        if self._ownership is not None:
-            self._ownership.release()
-            self._ownership = None
+        self._closed = True
+        ownership, self._ownership = self._ownership, None
+        sync_engine, self._sync_engine = self._sync_engine, None
+        # A connection of asyncpg can say goodbye in its own loop only. Where that loop is gone, the
+        # socket is let go of.
+        gone = self._loop is not None and self._loop.is_closed()
+        try:
+            await self.reader.dispose(close=not gone)
+            await self.writer.dispose(close=not gone)
+            if sync_engine is not None:
+                sync_engine.dispose()
+        finally:
+            if ownership is not None:
+                ownership.release()
+
+    def _note_loop(self, _connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseUnusable("This database was closed. Open it again with init_db.")
+
+    def _refuse_once_closed(self, engine: Engine) -> None:
+        """Make every way to a new connection fail: session makers and engines outlive `close`."""
+
+        def on_do_connect(
+            _dialect: Dialect, _record: ConnectionPoolEntry, _args: Any, _parameters: Any
+        ) -> None:
+            self._check_open()
+
+        event.listen(engine, "do_connect", on_do_connect)
 
 
 _CONNECT: Final = {"factory": RollingBack}
+
+
+def _sqlite_url(path: Path, driver: str = "sqlite+aiosqlite") -> URL:
+    # Not put together as text: SQLAlchemy would decode `%41` in it, and open another file.
+    return URL.create(driver, database=str(path))
 
 
 def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
@@ -144,7 +191,7 @@ def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
     The pragma is ignored inside a transaction, so it must be set when the connection opens.
     """
     engine = create_async_engine(
-        SQLITE + str(path), pool_size=1, max_overflow=0, connect_args=_CONNECT
+        _sqlite_url(path), pool_size=1, max_overflow=0, connect_args=_CONNECT
     )
     _configure(engine.sync_engine, WRITER_PRAGMAS | {"foreign_keys": "OFF"}, "IMMEDIATE")
     return engine
@@ -152,21 +199,20 @@ def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
 
 def _sqlite_writer(path: Path, lock: WriteLock) -> AsyncEngine:
     engine = create_async_engine(
-        SQLITE + str(path),
+        _sqlite_url(path),
         pool_size=WRITERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
         connect_args=_CONNECT,
     )
-    event.listen(engine.sync_engine, "begin", _turn_taker(lock.acquire_in_greenlet))
-    event.listen(engine.sync_engine, "checkin", _turn_giver(lock))
+    _queue_writes(engine.sync_engine, lock, lock.acquire_in_greenlet)
     _configure(engine.sync_engine, WRITER_PRAGMAS, "IMMEDIATE")
     return engine
 
 
 def _sqlite_reader(path: Path) -> AsyncEngine:
     engine = create_async_engine(
-        SQLITE + str(path),
+        _sqlite_url(path),
         pool_size=READERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
@@ -178,14 +224,13 @@ def _sqlite_reader(path: Path) -> AsyncEngine:
 
 def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        _sqlite_url(path, "sqlite"),
         pool_size=2,
         max_overflow=0,
         pool_timeout=PATIENCE,
         connect_args=_CONNECT,
     )
-    event.listen(engine, "begin", _turn_taker(lock.acquire))
-    event.listen(engine, "checkin", _turn_giver(lock))
+    _queue_writes(engine, lock, lock.acquire)
     _configure(engine, WRITER_PRAGMAS, "IMMEDIATE")
     return engine
 
@@ -229,6 +274,10 @@ def _postgresql(url: str) -> AsyncEngine:
     )
 
 
+def _postgresql_sync(url: str) -> Engine:
+    return create_engine(psycopg_url(url), isolation_level="READ COMMITTED")
+
+
 def _configure(engine: Engine, pragmas: dict[str, str | int], begin: str) -> None:
     """Take BEGIN out of the driver's hands and set the pragmas of every new connection."""
 
@@ -254,19 +303,25 @@ def _configure(engine: Engine, pragmas: dict[str, str | int], begin: str) -> Non
     event.listen(engine, "begin", on_begin)
 
 
-def _turn_taker(acquire: Any) -> Any:
+def _queue_writes(engine: Engine, lock: WriteLock, acquire: Callable[[float], None]) -> None:
+    """Make each transaction of an engine wait for its turn, and pass the turn on at its end.
+
+    Call it before `_configure`: listeners run in the order of their making, and the turn must be
+    taken before BEGIN IMMEDIATE takes SQLite's own lock.
+    """
+
     def take_turn(connection: Connection) -> None:
         if _TURN not in connection.info:
             acquire(PATIENCE)
             connection.info[_TURN] = True
 
-    return take_turn
-
-
-def _turn_giver(lock: WriteLock) -> Any:
-    # At check-in the transaction is over, however it ended: committed, rolled back or cut off.
     def give_turn(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         if record.info.pop(_TURN, False):
             lock.release()
 
-    return give_turn
+    event.listen(engine, "begin", take_turn)
+    # At check-in the transaction is over, however it ended: committed, rolled back or cut off.
+    event.listen(engine, "checkin", give_turn)
+    # A session that was forgotten: the garbage collector cannot wait for an async connection, so
+    # SQLAlchemy detaches and closes it. The next BEGIN waits out the moment until it is closed.
+    event.listen(engine, "detach", give_turn)

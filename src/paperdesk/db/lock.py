@@ -21,6 +21,10 @@ from paperdesk.errors import Busy, DatabaseHeld, DatabaseUnusable
 
 MIGRATION_PATIENCE = 60.0
 _POLL = 0.05
+_BUSY = (
+    "Other writes to this desk kept the database busy, or this task already holds a write session: "
+    "finish it first. Try again shortly."
+)
 
 
 class WriteLock:
@@ -31,7 +35,9 @@ class WriteLock:
     """
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()
+        # Entered again where the garbage collector, which may strike anywhere, ends a transaction
+        # that was forgotten. So each step below leaves a state that `release` can work on.
+        self._mutex = threading.RLock()
         self._waiting: deque[Future[None]] = deque()
         self._held = False
 
@@ -42,9 +48,7 @@ class WriteLock:
             turn.result(timeout)
         except TimeoutError:
             self._abandon(turn)
-            raise Busy(
-                "Other writes to this desk kept the database busy. Try again shortly."
-            ) from None
+            raise Busy(_BUSY) from None
 
     async def acquire_async(self, timeout: float) -> None:  # noqa: ASYNC109 - callers pass one number
         """Wait in this task until it is its turn. Raises Busy after `timeout` seconds."""
@@ -53,9 +57,7 @@ class WriteLock:
             await asyncio.wait_for(asyncio.wrap_future(turn), timeout)
         except TimeoutError:
             self._abandon(turn)
-            raise Busy(
-                "Other writes to this desk kept the database busy. Try again shortly."
-            ) from None
+            raise Busy(_BUSY) from None
         except BaseException:
             self._abandon(turn)
             raise
@@ -67,22 +69,24 @@ class WriteLock:
     def release(self) -> None:
         """Give the turn to the one who waited longest."""
         with self._mutex:
-            while self._waiting:
-                turn = self._waiting.popleft()
-                if turn.set_running_or_notify_cancel():
-                    turn.set_result(None)
-                    return
             self._held = False
+            self._pass_on()
 
     def _queue(self) -> Future[None]:
         turn: Future[None] = Future()
         with self._mutex:
-            if self._held:
-                self._waiting.append(turn)
-                return turn
-            self._held = True
-        turn.set_result(None)
+            self._waiting.append(turn)
+            self._pass_on()
         return turn
+
+    def _pass_on(self) -> None:
+        while self._waiting and not self._held:
+            self._held = True
+            turn = self._waiting.popleft()
+            if turn.set_running_or_notify_cancel():
+                turn.set_result(None)
+            else:
+                self._held = False
 
     def _abandon(self, turn: Future[None]) -> None:
         # The turn may have come in the very moment of giving up: then it must be passed on.
@@ -105,14 +109,14 @@ class Ownership:
     @classmethod
     def take(cls, path: Path) -> "Ownership":
         """Own the file at once, or raise DatabaseHeld naming the process that does."""
-        real = path.resolve()
+        real = real_path(path)
         with cls._register:
             if owned := cls._owned.get(real):
                 owned._holders += 1  # noqa: SLF001 - our own class
                 return owned
             lock_file = _beside(real, ".lock")
-            descriptor = _open(lock_file)
-            if not _try_lock(descriptor):
+            descriptor, locked = _open_and_try(lock_file)
+            if not locked:
                 holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
                 os.close(descriptor)
                 raise DatabaseHeld(
@@ -140,19 +144,30 @@ def migration_lock(path: Path) -> Generator[None]:
 
     Raises DatabaseHeld when the minute is over. Blocks: call it outside the event loop's thread.
     """
-    descriptor = _open(_beside(path.resolve(), ".migrate.lock"))
+    lock_file = _beside(real_path(path), ".migrate.lock")
+    deadline = time.monotonic() + MIGRATION_PATIENCE
+    descriptor, locked = _open_and_try(lock_file)
+    while not locked:
+        os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise DatabaseHeld(
+                f"Another process has been migrating {path} for over "
+                f"{MIGRATION_PATIENCE:.0f} s. Look what it is doing, then try again."
+            )
+        time.sleep(_POLL)
+        descriptor, locked = _open_and_try(lock_file)
     try:
-        deadline = time.monotonic() + MIGRATION_PATIENCE
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise DatabaseHeld(
-                    f"Another process has been migrating {path} for over "
-                    f"{MIGRATION_PATIENCE:.0f} s. Look what it is doing, then try again."
-                )
-            time.sleep(_POLL)
         yield
     finally:
         os.close(descriptor)
+
+
+def real_path(path: Path) -> Path:
+    """Return the file that a path leads to, through links and `..`. Raises DatabaseUnusable."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise DatabaseUnusable(f"{path} cannot be used: its links lead nowhere.") from error
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -169,9 +184,22 @@ def _open(path: Path) -> int:
         ) from error
 
 
-def _try_lock(descriptor: int) -> bool:
+def _open_and_try(path: Path) -> tuple[int, bool]:
+    """Open a lock file and say whether it could be locked; the descriptor is the caller's."""
+    while True:
+        descriptor = _open(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return descriptor, False
+        if _is_in_place(path, descriptor):
+            return descriptor, True
+        # Somebody removed the file between the two steps: a lock on it would keep nobody away.
+        os.close(descriptor)
+
+
+def _is_in_place(path: Path, descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
         return False
-    return True

@@ -6,10 +6,12 @@ database, garbage and read-only files, keeps a backup copy and switches foreign 
 """
 
 import asyncio
+import glob
 import os
 import sqlite3
+import stat
 from collections.abc import AsyncGenerator, Collection
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,20 +20,20 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from paperdesk.clock import utc_now
 from paperdesk.db.engine import asyncpg_url, sqlite_engine_for_migrations
-from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock
+from paperdesk.db.inspection import Contents, is_empty, read_postgresql, read_sqlite
+from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock, real_path
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable
 from paperdesk.settings import sqlite_path
 
 BACKUPS_KEPT = 3
 _SQLITE_HEADER = b"SQLite format 3\x00"
 _ADVISORY_LOCK = 0x7061706572  # "paper"
-_VERSION_TABLE = "alembic_version"
 
 
 def migrations_folder() -> Path:
@@ -70,8 +72,9 @@ async def guarded(
 ) -> AsyncGenerator[AsyncConnection]:
     """Give a connection, inside one transaction, on which migrations may run.
 
-    `destination` is the revision that will be migrated to (None: none, so no backup is made), and
-    `tables` the names that must exist in a database that claims to be at head. Commits at the end.
+    `destination` is the revision that will be migrated to, and `tables` the names that must exist
+    in a database that claims to be at head. Without a destination no backup is made, and no file
+    where there is none. Commits at the end.
     Raises DatabaseHeld when a desk owns the file or another process migrates for over a minute,
     DatabaseUnusable when the database is not one that this program may touch.
     """
@@ -92,21 +95,25 @@ async def guarded(
 async def _guarded_sqlite(
     path: Path, destination: str | None, tables: Collection[str]
 ) -> AsyncGenerator[AsyncConnection]:
+    # Links are followed once: beside the real file lie its WAL, its locks and its copies.
+    path = real_path(path)
+    if destination is None and is_empty(path):
+        raise DatabaseUnusable(f"There is no database at {path} yet. `paperdesk migrate` makes it.")
     _check_file(path)
     lock = migration_lock(path)
     await asyncio.to_thread(lock.__enter__)
     try:
         owned = Ownership.take(path)
         try:
-            current = _check_revision(*_read_sqlite(path), tables, str(path))
+            current = check_revision(read_sqlite(path), tables, str(path))
             if current and destination and current != _resolved(destination):
                 _back_up(path, current)
+            _make_private(path)
             engine = sqlite_engine_for_migrations(path)
             try:
                 async with engine.begin() as connection:
                     yield connection
                     await connection.run_sync(_check_foreign_keys)
-                await asyncio.to_thread(path.chmod, 0o600)
             finally:
                 await engine.dispose()
         finally:
@@ -120,8 +127,8 @@ async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerat
     engine = create_async_engine(asyncpg_url(url), isolation_level="READ COMMITTED")
     try:
         async with _advisory_lock(engine), engine.begin() as connection:
-            found = await connection.run_sync(_read_postgresql)
-            _check_revision(*found, tables, "this PostgreSQL database")
+            found = await connection.run_sync(read_postgresql)
+            check_revision(found, tables, "this PostgreSQL database")
             yield connection
     except OSError as error:
         raise _no_answer(error) from error
@@ -169,8 +176,12 @@ def _check_file(path: Path) -> None:
             raise DatabaseUnusable(f"{path} is a folder. Give the path of a file in it.")
         if not path.exists():
             return
+        mode = path.stat().st_mode
+        # Opening a pipe would wait for somebody at its other end, for ever.
+        if not stat.S_ISREG(mode):
+            raise DatabaseUnusable(f"{path} is no plain file. Give the path of another one.")
         # Mode bits, not os.access: root may write to anything, but was still told not to.
-        if not path.stat().st_mode & 0o222 or not os.access(path, os.R_OK | os.W_OK):
+        if not mode & 0o222 or not os.access(path, os.R_OK | os.W_OK):
             raise DatabaseUnusable(f"{path} is read-only. Make it writable, or give another file.")
         with path.open("rb") as file:
             header = file.read(len(_SQLITE_HEADER))
@@ -182,39 +193,22 @@ def _check_file(path: Path) -> None:
         raise DatabaseUnusable(f"{path} is not a SQLite database. It was left as it is.")
 
 
-def _read_sqlite(path: Path) -> tuple[list[str], list[str]]:
-    """Return the revisions and the tables of a file without changing a byte of it."""
-    if not path.exists() or path.stat().st_size == 0:
-        return [], []
-    # Without a WAL beside it the file is whole; then `immutable` keeps SQLite from making one.
-    mode = "mode=ro" if _wal(path).exists() else "immutable=1"
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)) as connection:
-            names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            tables = [name for (name,) in names if not name.startswith("sqlite_")]
-            if _VERSION_TABLE not in tables:
-                return [], tables
-            rows = connection.execute(f"SELECT version_num FROM {_VERSION_TABLE}")  # noqa: S608
-            return [revision for (revision,) in rows], tables
-    except sqlite3.DatabaseError as error:
-        raise DatabaseUnusable(
-            f"{path} cannot be read as a SQLite database ({error}). It was left as it is; "
-            "restore it from a backup."
-        ) from error
+def _make_private(path: Path) -> None:
+    """Make the file where there is none, for its owner alone; the mode of another is its owner's.
+
+    SQLite gives the files beside it the same mode.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _read_postgresql(connection: Connection) -> tuple[list[str], list[str]]:
-    tables = inspect(connection).get_table_names()
-    if _VERSION_TABLE not in tables:
-        return [], tables
-    return list(connection.scalars(text(f"SELECT version_num FROM {_VERSION_TABLE}"))), tables  # noqa: S608
+def check_revision(found: Contents, expected: Collection[str], where: str) -> str | None:
+    """Return the revision of a database, None for an empty one.
 
-
-def _check_revision(
-    revisions: list[str], found: list[str], expected: Collection[str], where: str
-) -> str | None:
-    """Return the revision of the database, None for an empty one; raise if it cannot be trusted."""
-    others = [table for table in found if table != _VERSION_TABLE]
+    `expected` are the tables of the newest revision, and `where` names the database. Raises
+    DatabaseUnusable for one that is foreign, half-migrated, or newer than this program.
+    """
+    revisions, others = list(found.revisions), found.tables
     if not revisions:
         if others:
             raise DatabaseUnusable(
@@ -235,7 +229,7 @@ def _check_revision(
             f"{where} is newer than this program (revision {current}; this program knows up to "
             f"{head_revision()}). It was left as it is; install the newer Paperdesk."
         ) from error
-    missing = sorted(set(expected) - set(others)) if current == head_revision() else []
+    missing = sorted(set(expected) - others) if current == head_revision() else []
     if missing:
         raise DatabaseUnusable(
             f"{where} is half-migrated: it says revision {current} but lacks "
@@ -265,7 +259,8 @@ def _back_up(path: Path, revision: str) -> Path:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     copy.chmod(0o600)
-    copies = sorted(path.parent.glob(f"{path.stem}.before-*.db"), key=lambda p: p.stat().st_mtime)
+    pattern = f"{glob.escape(path.stem)}.before-*.db"
+    copies = sorted(path.parent.glob(pattern), key=lambda p: p.stat().st_mtime)
     for old in copies[:-BACKUPS_KEPT]:
         old.unlink()
     return copy
@@ -273,7 +268,3 @@ def _back_up(path: Path, revision: str) -> Path:
 
 def _backup_name(path: Path, revision: str, stamp: datetime) -> Path:
     return path.with_name(f"{path.stem}.before-{revision}-{stamp:%Y%m%dT%H%M%S%f}.db")
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
