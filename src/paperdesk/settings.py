@@ -13,6 +13,7 @@ from paperdesk.errors import SettingsError
 
 SQLITE = "sqlite+aiosqlite:///"
 POSTGRESQL = "postgresql+asyncpg://"
+_ENCODED = "Write : / ? # [ ] @ in a password as %3A %2F %3F %23 %5B %5D %40."
 
 
 def data_folder() -> Path:
@@ -38,6 +39,7 @@ def database_url(target: str | Path) -> str:
         case "sqlite" | "sqlite+aiosqlite":
             return SQLITE + _absolute(rest.removeprefix("/"))
         case "postgres" | "postgresql" | "postgresql+asyncpg":
+            _check(text)
             return POSTGRESQL + rest
         case _:
             raise SettingsError(
@@ -49,6 +51,21 @@ def database_url(target: str | Path) -> str:
 def sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite URL as `database_url` makes it, None for PostgreSQL."""
     return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+
+
+def _check(address: str) -> None:
+    """Raise SettingsError for a PostgreSQL URL that cannot be taken apart. Never repeats it."""
+    try:
+        parts = urlsplit(address)
+        # Read for its check: it has to be a number, and a possible one.
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(
+            "The database address cannot be read: after the host comes a port between 0 and 65535 "
+            f"or none. {_ENCODED}"
+        ) from error
+    if "@" in parts.path or parts.fragment:
+        raise SettingsError(f"The database address cannot be read. {_ENCODED}")
 
 
 def _absolute(path: str) -> str:
@@ -80,6 +97,15 @@ class Settings(BaseSettings):
             "LLM_MOCK",
         }
     )
+    unused: ClassVar[frozenset[str]] = frozenset(
+        {
+            "webhook_rate_per_minute",
+            "fetch_interval_minutes",
+            "openrouter_api_key",
+            "llm_mock",
+        }
+    )
+    """What can be set already, though this version has nothing yet that reads it."""
 
     database_url: str = Field(
         default_factory=lambda: str(data_folder() / "paperdesk.db"),
@@ -159,7 +185,7 @@ class Settings(BaseSettings):
         if sqlite_path(self.database_url):
             return self.database_url
         credentials, at, host = parts.netloc.rpartition("@")
-        options = [(k, v) for k, v in parse_qsl(parts.query) if k.lower() != "password"]
+        options = [(k, v) for k, v in parse_qsl(parts.query) if "passw" not in k.lower()]
         user = credentials.partition(":")[0]
         query = f"?{urlencode(options)}" if options else ""
         return f"{parts.scheme}://{user}{at}{host}{parts.path}{query}"

@@ -94,7 +94,12 @@ def test_settings_are_shown_with_their_source_and_without_secrets(paperdesk: Pro
 
     shown = json.loads(result.out)
     assert "hush" not in result.out
-    assert shown["port"] == {"variable": "PAPERDESK_PORT", "value": 9000, "source": ".env"}
+    assert shown["port"] == {
+        "variable": "PAPERDESK_PORT",
+        "value": 9000,
+        "source": ".env",
+        "used": True,
+    }
     assert shown["database_url"]["source"] == "environment"
     assert shown["database_url"]["value"].startswith("postgresql+asyncpg://me@db/desk")
     assert shown["openrouter_api_key"]["variable"] == "OPENROUTER_API_KEY"
@@ -102,7 +107,46 @@ def test_settings_are_shown_with_their_source_and_without_secrets(paperdesk: Pro
         "variable": "PAPERDESK_HOST",
         "value": "127.0.0.1",
         "source": "default",
+        "used": True,
     }
+
+
+def test_settings_that_nothing_reads_yet_are_marked(paperdesk: Program) -> None:
+    text, data = paperdesk("config", "show"), paperdesk("config", "show", "--json")
+
+    marked = {line.split()[0] for line in text.out.splitlines() if "not used yet" in line}
+    assert marked == {
+        "PAPERDESK_WEBHOOK_RATE_PER_MINUTE",
+        "FETCH_INTERVAL_MINUTES",
+        "OPENROUTER_API_KEY",
+        "LLM_MOCK",
+    }
+    shown = json.loads(data.out).values()
+    assert {each["variable"] for each in shown if not each["used"]} == marked
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("postgresql://me@127.0.0.1:1/desk?sslmode=disable", 4, "PostgreSQL does not answer"),
+        ("postgresql://me@127.0.0.1:1/desk?bogus=1", 4, "'bogus'"),
+        ("postgresql://me@127.0.0.1:notaport/desk", 2, "a port between"),
+    ],
+)
+def test_an_address_of_postgresql_that_leads_nowhere_is_told_in_one_line(
+    paperdesk: Program, address: str, code: int, said: str
+) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - it is refused
+    cli = paperdesk.with_environment(DATABASE_URL=address)
+
+    served, looked = cli("serve", "--host", everywhere, "--port", "0"), cli("doctor")
+
+    assert served.code == code
+    (line,) = served.err.splitlines()
+    assert said in line
+    assert looked.code == (1 if code == 4 else code)
+    assert said in looked.out + looked.err
+    assert "Traceback" not in looked.err
 
 
 def test_the_doctor_makes_no_database(paperdesk: Program) -> None:

@@ -6,8 +6,9 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -71,6 +72,59 @@ def test_told_to_stop_it_ends_open_streams_and_exits_0(
     out, errors = served.process.communicate()
     assert out.endswith("Paperdesk has stopped.\n")
     assert complaints(errors) == []
+
+
+def test_told_to_stop_it_waits_for_no_request_that_is_half_sent(served: Served) -> None:
+    with (
+        half_sent(served.url),
+        httpx2.Client(base_url=served.url, timeout=10) as client,
+        client.sse("/api/stream/prices") as stream,
+    ):
+        source = iter(stream)
+        next(source)
+        served.process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+
+        list(source)
+        assert served.process.wait(timeout=10) == 0
+        assert time.monotonic() - asked < 5
+
+    _, errors = served.process.communicate()
+    assert "Traceback" not in errors
+    assert len(complaints(errors)) <= 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"x" * 4096),
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X: 1\r\n" * 1000),
+        (b"GET /", b"x" * 4096),
+    ],
+    ids=["one header", "many headers", "address"],
+)
+def test_endless_headers_are_refused_and_not_kept(served: Served, head: bytes, part: bytes) -> None:
+    httpx2.get(f"{served.url}/api/health")
+    before = resident(served.process.pid)
+
+    answer, sent = pour(served.url, head, part, 32 * 1024 * 1024)
+
+    assert answer.startswith(b"HTTP/1.1 431 ") or not answer
+    assert sent < 32 * 1024 * 1024
+    assert resident(served.process.pid) - before < 4 * 1024 * 1024
+    assert httpx2.get(f"{served.url}/api/health").json()["status"] == "ok"
+
+
+def test_a_megabyte_of_header_is_refused_and_60_kib_are_not(served: Served) -> None:
+    large = {"X-Large": "x" * 1024 * 1024}
+    fits = {"X-Fits": "x" * 60 * 1024}
+
+    with httpx2.Client(base_url=served.url, timeout=10) as client:
+        # The answer is lost where the connection closes while the client still sends.
+        with suppress(httpx2.TransportError):
+            assert client.get("/api/health", headers=large).status_code == 431
+        assert client.get("/api/health", headers=fits).status_code == 200
 
 
 def test_a_second_desk_on_the_same_file_exits_3_and_names_the_first(
@@ -156,3 +210,44 @@ def test_the_doctor_changes_nothing_after_a_crash(paperdesk: Program) -> None:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file of a folder, byte for byte."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@contextmanager
+def half_sent(url: str) -> Iterator[None]:
+    """Keep a request open of which a part never comes."""
+    with connected(url) as connection:
+        connection.sendall(
+            b"POST /api/portfolio/trade HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n{"
+        )
+        # So that the desk has begun to answer it.
+        time.sleep(0.2)
+        yield
+
+
+def pour(url: str, head: bytes, part: bytes, most: int) -> tuple[bytes, int]:
+    """Send the head, then the part again and again until the desk is tired of it.
+
+    Return what it answered and how many bytes it took.
+    """
+    sent = 0
+    with connected(url) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(head)
+            while sent < most:
+                sent += connection.send(part)
+        with suppress(ConnectionError):
+            return connection.recv(1024), sent
+    return b"", sent
+
+
+def connected(url: str) -> socket.socket:
+    """Return a connection to a desk."""
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+
+
+def resident(pid: int) -> int:
+    """Return how many bytes of memory a process uses."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

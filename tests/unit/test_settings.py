@@ -1,5 +1,6 @@
 """Settings: where they come from, which addresses are understood, and what a bad one says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from paperdesk.errors import SettingsError
 from paperdesk.settings import Settings, data_folder, database_url, env_name, sqlite_path
+from support.processes import ROOT
 
 SQLITE = "sqlite+aiosqlite:///"
 POSTGRESQL = "postgresql+asyncpg://"
@@ -67,6 +69,23 @@ def test_other_scheme_is_refused_with_the_two_accepted_ones(given: str) -> None:
     assert "sqlite:///" in message
     assert "postgresql://" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://desk:hush@host:notaport/desk",
+        "postgresql://desk:hush@host:70000/desk",
+        "postgres://desk:hush@[::1/desk",
+        "postgresql://desk:hush/1@host/desk",
+        "postgresql://desk:12/hush@host/desk",
+        "postgresql://desk:12#hush@host/desk",
+    ],
+)
+def test_postgresql_url_that_cannot_be_taken_apart_is_refused_and_not_repeated(given: str) -> None:
+    with pytest.raises(SettingsError, match="%2F") as refused:
+        database_url(given)
+    assert "hush" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -173,12 +192,25 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
             "postgresql:///db?user=desk&password=secret&host=/run",
             f"{POSTGRESQL}/db?user=desk&host=%2Frun",
         ),
+        ("postgresql://host/db?sslpassword=secret", f"{POSTGRESQL}host/db"),
         ("/srv/desk.db", f"{SQLITE}/srv/desk.db"),
     ],
 )
 def test_password_is_never_shown(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert Settings.load().masked_database_url == shown
+
+
+def test_settings_that_nothing_reads_are_known() -> None:
+    source = ROOT / "src" / "paperdesk"
+    texts = [path.read_text() for path in source.rglob("*.py") if path.name != "settings.py"]
+
+    unread = {
+        field
+        for field in Settings.model_fields
+        if not any(re.search(rf"settings\.(masked_)?{field}\b", text) for text in texts)
+    }
+    assert unread == Settings.unused
 
 
 def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

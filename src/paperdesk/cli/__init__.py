@@ -2,12 +2,12 @@
 
 import os
 import sys
+import traceback
 
 from cyclopts import CycloptsError
 
 from paperdesk.cli.commands import app, usage_failure
-from paperdesk.cli.failures import CommandFailed, Exit, complain
-from paperdesk.errors import PaperdeskError
+from paperdesk.cli.failures import Exit, complain, is_unexpected
 
 
 def main() -> None:
@@ -20,5 +20,9 @@ def main() -> None:
         sys.exit(Exit.OK)
     except CycloptsError as error:
         sys.exit(complain(usage_failure(error)))
-    except (CommandFailed, PaperdeskError, ModuleNotFoundError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one line
+        # Straight from the environment: the settings themselves may be what cannot be read.
+        debugging = os.environ.get("PAPERDESK_LOG_LEVEL", "").lower() == "debug"
+        if debugging and is_unexpected(error):
+            traceback.print_exception(error)
         sys.exit(complain(error))

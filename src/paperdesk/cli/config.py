@@ -16,7 +16,6 @@ from paperdesk.settings import Settings, env_name, sqlite_path
 config = App(name="config")
 
 _MASK: Final = "********"
-_PASSWORD: Final = re.compile(r"(?i)([?&][^=&]*passw[^=&]*=)[^&]*")
 _USERINFO: Final = re.compile(r"(?<=://)[^/@]*@")
 
 
@@ -30,14 +29,16 @@ def show(*, options: Shown = SHOWN) -> None:
         return
     rows = table("Setting", "Value", "From")
     for each in found.values():
-        rows.add_row(each["variable"], clean(_text(each["value"])), each["source"])
+        # Beside the value, which is short for these: a column more would squeeze the others.
+        remark = "" if each["used"] else " (not used yet)"
+        rows.add_row(each["variable"], clean(_text(each["value"])) + remark, each["source"])
     screen().print(rows)
 
 
 def place(settings: Settings) -> str:
     """Return where the database is, for people: its file, or its URL without the password."""
     path = sqlite_path(settings.database_url)
-    return str(path) if path else _PASSWORD.sub(rf"\1{_MASK}", settings.masked_database_url)
+    return str(path or settings.masked_database_url)
 
 
 def _describe(settings: Settings, field: str) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def _describe(settings: Settings, field: str) -> dict[str, Any]:
         "variable": variable,
         "value": _shown(settings, field),
         "source": source,
+        "used": field not in Settings.unused,
     }
 
 

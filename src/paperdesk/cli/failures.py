@@ -2,6 +2,7 @@
 
 import sys
 from enum import IntEnum
+from typing import Final
 
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable, PaperdeskError, SettingsError
 
@@ -25,6 +26,9 @@ Exit codes:
   3  the database is in use by another process
   4  the database cannot be used
   5  no desk answers"""
+
+
+_HINT: Final = " (run again with PAPERDESK_LOG_LEVEL=debug for the traceback)"
 
 
 class CommandFailed(Exception):
@@ -68,6 +72,12 @@ def sentence(error: BaseException) -> str:
             return one_line(f"Unexpected {type(error).__name__}: {error}")
 
 
+def is_unexpected(error: BaseException) -> bool:
+    """Say whether nobody thought of the error: its sentence tells a programmer more than a user."""
+    driver = isinstance(error, ModuleNotFoundError) and error.name == "asyncpg"
+    return not driver and not isinstance(error, CommandFailed | PaperdeskError)
+
+
 def one_line(text: str) -> str:
     """Return the text in one line, without characters that could steer a terminal."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
@@ -75,6 +85,7 @@ def one_line(text: str) -> str:
 
 def complain(error: BaseException) -> Exit:
     """Print why the command failed, in one line on standard error, and return the exit code."""
-    sys.stderr.write(f"paperdesk: {sentence(error)}\n")
+    hint = _HINT if is_unexpected(error) else ""
+    sys.stderr.write(f"paperdesk: {sentence(error)}{hint}\n")
     sys.stderr.flush()
     return exit_code(error)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from paperdesk.db.engine import asyncpg_url
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.settings import sqlite_path
 
@@ -85,7 +86,7 @@ def _ask_sqlite(path: Path, statements: tuple[str, ...]) -> list[Rows]:
 
 
 async def _ask_postgresql(url: str, statements: tuple[str, ...]) -> list[Rows]:
-    engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
+    engine = create_async_engine(asyncpg_url(url), connect_args={"timeout": PATIENCE})
     try:
         async with engine.connect() as connection:
             reader = await connection.execution_options(
@@ -96,7 +97,8 @@ async def _ask_postgresql(url: str, statements: tuple[str, ...]) -> list[Rows]:
                 rows = await reader.execute(text(statement))
                 results.append([tuple(row) for row in rows])
             return results
-    except (OSError, SQLAlchemyError) as error:
+    # The driver takes options of the address as arguments: TypeError is one it does not know.
+    except (OSError, SQLAlchemyError, TypeError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
         raise DatabaseUnusable(
             f"PostgreSQL does not answer: {cause}. Is it running, and is DATABASE_URL right?"

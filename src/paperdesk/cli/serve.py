@@ -8,8 +8,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final, Literal
 
@@ -76,8 +77,9 @@ def serve(
         with listener, progress.shown():
             # By name, as `uvicorn module:app` does: loading it takes longer than all of the above.
             server: Any = import_module("paperdesk.cli.server")
-            progress.doing = server.phase
-            server.run(settings, listener, ready)
+            app: Any = import_module("paperdesk.app").create_app(settings)
+            progress.doing = partial(server.phase, app)
+            server.run(app, listener, ready)
     except Exception as error:
         logging.getLogger(__name__).debug("start-up failed", exc_info=error)
         return complain(error)
@@ -117,7 +119,7 @@ class Progress:
     """Says on standard error what a slow start is doing."""
 
     def __init__(self, started: float) -> None:
-        self.doing: Any = None
+        self.doing: Callable[[], str] | None = None
         self._started = started
         self._over = threading.Event()
 

@@ -4,6 +4,7 @@ It ends the streams before it waits for open connections, exits 0 on SIGTERM and
 back the error of a start-up that failed instead of printing a traceback.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -17,13 +18,11 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from paperdesk.app import create_app
 from paperdesk.cli.failures import Exit
-from paperdesk.settings import Settings
+from paperdesk.cli.protocol import LimitedProtocol
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _log = logging.getLogger("uvicorn.error")
-_apps: list[FastAPI] = []
 
 
 class StartupWatch:
@@ -94,20 +93,21 @@ class DeskServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+def run(app: FastAPI, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve on the socket until told to stop. Raises what start-up raised, or closing the desk."""
+    _log.addFilter(_is_news)
     if _log.getEffectiveLevel() == logging.INFO:
         _log.setLevel(logging.WARNING)
-    app = create_app(settings)
-    _apps[:] = [app]
     watch = StartupWatch(app)
     config = uvicorn.Config(
         watch,
+        http=LimitedProtocol,
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=4,
+        # What is half sent may come in that time; five seconds are promised for the whole stop.
+        timeout_graceful_shutdown=3,
         timeout_keep_alive=5,
         workers=1,
     )
@@ -120,7 +120,12 @@ def run(settings: Settings, listener: socket.socket, ready: Callable[[], None]) 
         raise watch.error
 
 
-def phase() -> str:
+def phase(app: FastAPI) -> str:
     """Return what start-up is doing: `app.state.phase`, where the application says so."""
-    doing = getattr(_apps[0].state, "phase", None) if _apps else None
-    return str(doing or "opening the database")
+    return str(getattr(app.state, "phase", "opening the database"))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # A request cut off at the end of a stop, about which uvicorn has said a line already.
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError)

@@ -1,74 +1,62 @@
 """`paperdesk buy` and `sell`: a market order at the current price, booked exactly once."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich.text import Text
 
 from paperdesk.cli.answers import Booked
 from paperdesk.cli.client import Desk
-from paperdesk.cli.options import REMOTE, Remote
+from paperdesk.cli.options import Remote
 from paperdesk.cli.output import clean, money, price, quantity, say, show_json, signed
 from paperdesk.ids import new_id
 
 Ticker = Annotated[str, Parameter(help="The stock, such as AAPL.")]
 Quantity = Annotated[str, Parameter(help="How many shares; fractions such as 0.5 are fine.")]
-Key = Annotated[
-    str | None,
-    Parameter(help="The idempotency key: the same key is booked once. Default: a new one."),
-]
-Strategy = Annotated[str | None, Parameter(help="The strategy that the trade belongs to.")]
-Note = Annotated[str | None, Parameter(help="A remark that is kept with the trade.")]
 
 
-def buy(
-    ticker: Ticker,
-    number: Quantity,
-    /,
-    *,
-    strategy: Strategy = None,
-    note: Note = None,
-    key: Key = None,
-    options: Remote = REMOTE,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Details(Remote):
+    """What may be said about an order, and how to speak with the desk."""
+
+    strategy: Annotated[str | None, Parameter(help="The strategy that the trade belongs to.")] = (
+        None
+    )
+    note: Annotated[str | None, Parameter(help="A remark that is kept with the trade.")] = None
+    key: Annotated[
+        str | None,
+        Parameter(help="The idempotency key: the same key is booked once. Default: a new one."),
+    ] = None
+
+
+_PLAIN: Final = Details()
+
+
+def buy(ticker: Ticker, number: Quantity, /, *, details: Details = _PLAIN) -> None:
     """Buy shares at the current price."""
-    _trade("buy", ticker, number, strategy, note, key, options)
+    _trade("buy", ticker, number, details)
 
 
-def sell(
-    ticker: Ticker,
-    number: Quantity,
-    /,
-    *,
-    strategy: Strategy = None,
-    note: Note = None,
-    key: Key = None,
-    options: Remote = REMOTE,
-) -> None:
+def sell(ticker: Ticker, number: Quantity, /, *, details: Details = _PLAIN) -> None:
     """Sell shares at the current price."""
-    _trade("sell", ticker, number, strategy, note, key, options)
+    _trade("sell", ticker, number, details)
 
 
-def _trade(
-    side: str,
-    ticker: str,
-    number: str,
-    strategy: str | None,
-    note: str | None,
-    key: str | None,
-    options: Remote,
-) -> None:
+def _trade(side: str, ticker: str, number: str, details: Details) -> None:
     body = {
         "ticker": ticker,
         "side": side,
         "quantity": number,
-        "strategy": strategy,
-        "note": note,
+        "strategy": details.strategy,
+        "note": details.note,
     }
-    with Desk(options) as desk:
+    with Desk(details) as desk:
         # One key for all attempts: asking again after a lost answer cannot trade twice.
-        answer = desk.post("/api/portfolio/trade", body, key=new_id() if key is None else key)
-        if options.json:
+        key = new_id() if details.key is None else details.key
+        answer = desk.post("/api/portfolio/trade", body, key=key)
+        if details.json:
             show_json(answer.text)
             return
         booked = answer.read(Booked)
