@@ -19,7 +19,8 @@ test: .venv/.dev ## Run the tests, on a real SQLite file and a real PostgreSQL
 
 test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are allowed
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
-	.venv-lowest/bin/pytest -W default::ResourceWarning -W default::pytest.PytestUnraisableExceptionWarning
+	.venv-lowest/bin/pytest -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
+		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
 
 check: .venv/.dev ## Format, lint, import rules, types, migrations against models
 	$(BIN)/ruff format --check .
