@@ -8,6 +8,7 @@ from paperdesk.cli import reading
 from paperdesk.cli.checks import Check, holder, size
 from paperdesk.cli.config import place
 from paperdesk.cli.failures import sentence
+from paperdesk.db.inspection import is_empty, snapshot
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.models import Base
@@ -28,7 +29,7 @@ def sqlite(path: Path) -> list[Check]:
         advice = "Give the path of a file in it as DATABASE_URL."
         return [Check("database", "problem", f"{path} is a folder", advice), library]
     try:
-        if reading.is_empty(path):
+        if is_empty(path):
             advice = "`paperdesk serve` makes it."
             return [Check("database", "warning", f"{path} does not exist yet", advice), library]
         with path.open("rb") as file:
@@ -126,7 +127,7 @@ def _content(url: str, known: set[str]) -> list[Check]:
 
 
 def _whole(path: Path) -> list[Check]:
-    with reading.snapshot(path) as connection:
+    with snapshot(path) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         page = connection.execute("PRAGMA page_size").fetchone()[0]
         damage = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]

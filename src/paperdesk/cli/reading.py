@@ -1,11 +1,7 @@
 """A look into a database without owning, migrating or changing it, whether a desk runs or not."""
 
 import asyncio
-import shutil
 import sqlite3
-import tempfile
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from paperdesk.db.engine import asyncpg_url
+from paperdesk.db.inspection import is_empty, snapshot
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.settings import sqlite_path
 
@@ -49,31 +46,6 @@ def has_key(url: str) -> bool:
         return False
     (rows,) = ask(url, "SELECT 1 FROM api_keys WHERE revoked_at IS NULL LIMIT 1")
     return bool(rows)
-
-
-def is_empty(path: Path) -> bool:
-    """Say whether there is nothing in a SQLite file, or no file."""
-    return not path.exists() or path.stat().st_size == 0
-
-
-@contextmanager
-def snapshot(path: Path) -> Generator[sqlite3.Connection]:
-    """Open a SQLite file for reading; not a byte of it, nor of what lies beside it, changes."""
-    wal, shared = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
-    with tempfile.TemporaryDirectory(prefix="paperdesk-") as folder:
-        if not wal.exists() or (wal.stat().st_size == 0 and not shared.exists()):
-            # The file is whole and nobody has it open; `immutable` keeps SQLite from making a WAL.
-            target, mode = path, "immutable=1"
-        elif shared.exists():
-            target, mode = path, "mode=ro"
-        else:
-            # SQLite would make the missing index beside the file; so it gets a copy to look into.
-            target, mode = Path(shutil.copy(path, folder)), "mode=ro"
-            shutil.copy(wal, folder)
-        address = f"{target.resolve().as_uri()}?{mode}"
-        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
-            connection.execute("PRAGMA query_only = ON")
-            yield connection
 
 
 def _ask_sqlite(path: Path, statements: tuple[str, ...]) -> list[Rows]:
