@@ -104,7 +104,9 @@ async def test_no_update_is_lost_among_many_tasks(database: Database) -> None:
     assert await counter.value(database) == 200
 
 
-async def test_no_update_is_lost_between_two_processes(database_url: str) -> None:
+async def test_ten_writers_and_ten_readers_in_two_processes_lose_no_update(
+    database_url: str,
+) -> None:
     database = Database(database_url)
     await counter.begin(database)
     await database.close()
@@ -126,6 +128,7 @@ async def test_no_update_is_lost_between_two_processes(database_url: str) -> Non
     assert [(p.returncode, err) for p, (_, err) in zip(processes, results, strict=True)] == [
         (0, b"")
     ] * 2
+    assert all(int(out) > 1 for out, _ in results), "each reader read while others wrote"
     database = Database(database_url)
     assert await counter.value(database) == 200
     await database.close()

@@ -1,7 +1,8 @@
 """Read-modify-write of one row, by many at once: the work that shows a lost update.
 
 A program of its own too: `python -m support.counter URL WRITERS TIMES` waits for a line on its
-standard input before it begins, so that several overlap for certain.
+standard input before it begins, so that several overlap for certain. As many readers as writers
+read all the while; how often is its last line.
 """
 
 import asyncio
@@ -47,15 +48,17 @@ async def value(database: Database) -> int:
 
 
 @asynccontextmanager
-async def without_ownership(url: str) -> AsyncGenerator[AsyncEngine]:
-    """Give the desk's own writing engine on a file, below the lock that keeps others away.
+async def without_ownership(url: str) -> AsyncGenerator[tuple[AsyncEngine, AsyncEngine]]:
+    """Give the desk's own engines on a file, below the lock that keeps others away.
 
     So two processes can be set against each other, and SQLite's own locks are what holds.
     """
     path = sqlite_path(url)
-    made = engine._sqlite_writer(path, WriteLock()) if path else create_async_engine(url)
-    yield made
-    await made.dispose()
+    writer = engine._sqlite_writer(path, WriteLock()) if path else create_async_engine(url)
+    reader = engine._sqlite_reader(path) if path else create_async_engine(url)
+    yield writer, reader
+    await reader.dispose()
+    await writer.dispose()
 
 
 async def count(made: AsyncEngine, times: int) -> None:
@@ -66,15 +69,28 @@ async def count(made: AsyncEngine, times: int) -> None:
             await session.run_sync(add_one)
 
 
+async def watch(made: AsyncEngine, counting: list[asyncio.Task[None]]) -> int:
+    """Read the counter until the counting has ended; return how often. It never goes back."""
+    maker: async_sessionmaker[AsyncSession] = async_sessionmaker(made)
+    seen = reads = 0
+    while not all(task.done() for task in counting):
+        async with maker() as session:
+            now = int((await session.get_one(DeskMeta, KEY)).value)
+        assert now >= seen, f"the counter went back from {seen} to {now}"
+        seen, reads = now, reads + 1
+    return reads
+
+
 async def main(url: str, writers: int, times: int) -> None:
-    """Count in several tasks of this process."""
-    async with without_ownership(url) as made:
+    """Count in several tasks of this process, and read in as many."""
+    async with without_ownership(url) as (writer, reader):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.readline()
         async with asyncio.TaskGroup() as group:
-            for _ in range(writers):
-                group.create_task(count(made, times))
+            counting = [group.create_task(count(writer, times)) for _ in range(writers)]
+            watching = [group.create_task(watch(reader, counting)) for _ in range(writers)]
+        sys.stdout.write(f"{min(task.result() for task in watching)}\n")
 
 
 if __name__ == "__main__":
