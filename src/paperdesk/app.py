@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
 from sqlalchemy import text
@@ -150,7 +151,7 @@ def create_app(
         static_url="/docs/static",
         responses=problems.problems(*problems.EVERYWHERE),
         # Clients are generated from these: a route's own name, not FastAPI's name with the path.
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=_route_name,
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     app.state.settings = desk.settings
@@ -179,6 +180,10 @@ def create_app(
         )
     _document_problems(app)
     return app
+
+
+def _route_name(route: APIRoute) -> str:
+    return route.name
 
 
 async def read_health(request: Request) -> Response:
