@@ -4,6 +4,7 @@ This module is light on purpose: what can be refused is refused before the appli
 """
 
 import logging
+import shutil
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter, validators
@@ -71,7 +73,8 @@ def serve(
     def ready() -> None:
         progress.stop()
         say(f"Paperdesk is ready at {address} ({time.monotonic() - started:.1f} s)")
-        say(f"Trade: {_prefix(address)}paperdesk buy AAPL 10   Help: {address}/docs   Stop: Ctrl-C")
+        trade = f"{_prefix(address)}{_command()} buy AAPL 10"
+        say(f"Trade: {trade}   Help: {address}/docs   Stop: Ctrl-C")
 
     try:
         with listener, progress.shown():
@@ -150,6 +153,13 @@ class Progress:
 def _has_key(settings: Settings) -> bool:
     reading: Any = import_module("paperdesk.cli.reading")
     return bool(reading.has_key(settings.database_url))
+
+
+def _command() -> str:
+    """Return what a person types here to run the program: its path, where no PATH leads to it."""
+    typed = Path(sys.argv[0])
+    is_the_command = typed.name == "paperdesk" and not shutil.which("paperdesk")
+    return str(typed) if is_the_command else "paperdesk"
 
 
 def _prefix(address: str) -> str:
