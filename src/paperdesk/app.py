@@ -87,6 +87,8 @@ class Desk:
         self.market: Market
         self.ledger: Ledger
         self.supervisor = Supervisor(clock)
+        # Read from the revisions' files, so once, and not whenever somebody asks for the health.
+        self.head = head_revision()
 
     @asynccontextmanager
     async def running(self, state: State) -> AsyncGenerator[None]:
@@ -197,7 +199,7 @@ async def read_health(request: Request) -> Response:
             else None
         )
         revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    well = revision == head_revision() and not market.outage and not desk.supervisor.in_trouble()
+    well = revision == desk.head and not market.outage and not desk.supervisor.in_trouble()
     health = Health(
         status="ok" if well else "degraded",
         version=__version__,

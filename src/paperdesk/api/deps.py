@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paperdesk.api.security import SAFE_METHODS
 from paperdesk.db.engine import Database
-
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
@@ -18,7 +17,7 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
     statement, so whatever needs the network is done before.
     """
     database: Database = request.app.state.database
-    if request.method in _SAFE:
+    if request.method in SAFE_METHODS:
         async with database.read() as session:
             yield session
     else:

@@ -30,12 +30,12 @@ PAGED: dict[int | str, dict[str, Any]] = {
 }
 """What the OpenAPI document says of a list's answer; goes into a route's `responses`."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def _on_the_calendar(moment: datetime) -> datetime:
     """Return an instant that no arithmetic pushes off Python's calendar, nor a database's."""
-    return max(_EARLIEST, min(moment, _LATEST)).astimezone(UTC)
+    return max(_EARLIEST, min(moment, LATEST)).astimezone(UTC)
 
 
 Bound = Annotated[
@@ -45,6 +45,12 @@ Bound = Annotated[
 """An end of a span of time, as a query parameter."""
 
 Row = TypeVar("Row")
+
+
+def check_span(start: datetime | None, end: datetime | None) -> None:
+    """Raise InvalidRequest for a span of time that ends before it begins."""
+    if start and end and start >= end:
+        raise InvalidRequest("start must be before end.")
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:

@@ -92,7 +92,6 @@ def problems(*errors: type[PaperdeskError]) -> dict[int | str, dict[str, Any]]:
 EVERYWHERE = (Forbidden, Busy)
 """What every route of the desk can answer."""
 
-WITH_INPUT = (InvalidRequest,)
 WITH_BODY = (InvalidRequest, BodyTooLarge, UnsupportedMediaType)
 
 

@@ -16,7 +16,7 @@ from paperdesk.errors import BodyTooLarge, Forbidden, InvalidRequest, PaperdeskE
 
 BODY_LIMIT = 64 * 1024
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OUR_PAGES = frozenset({"same-origin", "none"})
 
 HEADERS: Mapping[bytes, bytes] = {
@@ -53,7 +53,7 @@ class Gate:
                 "This desk does not answer under that host name. Use http://127.0.0.1, or list the "
                 "name in PAPERDESK_ALLOWED_HOSTS."
             )
-        if method not in _SAFE and not _from_our_pages(headers, hosts[0]):
+        if method not in SAFE_METHODS and not _from_our_pages(headers, hosts[0]):
             return Forbidden("Another site's page may not change this desk.")
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):

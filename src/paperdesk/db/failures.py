@@ -37,7 +37,7 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return _sqlite_busy(error)
     # What a driver raises while connecting, which SQLAlchemy 2.0 lets through as it is.
-    return _is_of_asyncpg(error) or (isinstance(error, OSError) and _while_connecting(error))
+    return is_of_asyncpg(error) or (isinstance(error, OSError) and _while_connecting(error))
 
 
 def _refused_now(error: DBAPIError) -> bool:
@@ -72,7 +72,8 @@ def _sqlite_busy(error: sqlite3.Error) -> bool:
     return code & _PRIMARY in _SQLITE_CODES
 
 
-def _is_of_asyncpg(error: BaseException) -> bool:
+def is_of_asyncpg(error: BaseException) -> bool:
+    """Say whether asyncpg raised it and SQLAlchemy 2.0 let it through as it is."""
     return type(error).__module__.partition(".")[0] == "asyncpg"
 
 

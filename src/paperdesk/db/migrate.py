@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from paperdesk.clock import utc_now
 from paperdesk.db.engine import asyncpg_url, sqlite_engine_for_migrations
+from paperdesk.db.failures import is_of_asyncpg
 from paperdesk.db.inspection import Contents, is_empty, read_postgresql, read_sqlite
 from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock, real_path
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable
@@ -130,21 +131,14 @@ async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerat
             found = await connection.run_sync(read_postgresql)
             check_revision(found, tables, "this PostgreSQL database")
             yield connection
-    except OSError as error:
-        raise _no_answer(error) from error
     except Exception as error:
-        # SQLAlchemy 2.0 lets what asyncpg raises while connecting through as it is.
-        if type(error).__module__.startswith("asyncpg"):
-            raise _no_answer(error) from error
-        raise
+        if not isinstance(error, OSError) and not is_of_asyncpg(error):
+            raise
+        raise DatabaseUnusable(
+            f"PostgreSQL does not answer: {error}. Is it running, and is DATABASE_URL right?"
+        ) from error
     finally:
         await engine.dispose()
-
-
-def _no_answer(error: Exception) -> DatabaseUnusable:
-    return DatabaseUnusable(
-        f"PostgreSQL does not answer: {error}. Is it running, and is DATABASE_URL right?"
-    )
 
 
 @asynccontextmanager

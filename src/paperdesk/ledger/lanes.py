@@ -10,7 +10,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -104,14 +103,7 @@ class ThreadLane:
     def _run(self) -> None:
         sessions = self._database.sync_session_maker()
         while (first := self._queue.get()) is not None:
-            batch = [first]
-            stopping = False
-            with suppress(queue.Empty):
-                while len(batch) < LARGEST_BATCH and not stopping:
-                    if (pending := self._queue.get_nowait()) is None:
-                        stopping = True
-                    else:
-                        batch.append(pending)
+            batch, stopping = _batch_from(first, self._queue)
             self._book(sessions, batch)
             if stopping:
                 return
@@ -160,13 +152,7 @@ class TaskLane:
 
     async def _run(self) -> None:
         while (first := await self._queue.get()) is not None:
-            batch = [first]
-            stopping = False
-            while len(batch) < LARGEST_BATCH and not stopping and not self._queue.empty():
-                if (pending := self._queue.get_nowait()) is None:
-                    stopping = True
-                else:
-                    batch.append(pending)
+            batch, stopping = _batch_from(first, self._queue)
             await self._book(batch)
             if stopping:
                 return
@@ -192,6 +178,24 @@ class TaskLane:
                 return
             _settle(batch, views, self._publish)
             return
+
+
+class _Waiting(Protocol):
+    def empty(self) -> bool: ...
+    def get_nowait(self) -> Pending | None: ...
+
+
+def _batch_from(first: Pending, waiting: _Waiting) -> tuple[list[Pending], bool]:
+    """Return what waits, up to a full batch, and whether the lane is to stop after it.
+
+    The lane alone takes from its queue, so what is not empty stays so until it does.
+    """
+    batch = [first]
+    while len(batch) < LARGEST_BATCH and not waiting.empty():
+        if (pending := waiting.get_nowait()) is None:
+            return batch, True
+        batch.append(pending)
+    return batch, False
 
 
 def _settle(batch: Sequence[Pending], views: list[AccountView], publish: Publish) -> None:

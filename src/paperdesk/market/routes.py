@@ -11,15 +11,17 @@ from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.pages import (
     DEFAULT_LIMIT,
+    LATEST,
     PAGED,
     Bound,
     Cursor,
     Limit,
+    check_span,
     next_link,
     number_cursor,
     page,
 )
-from paperdesk.api.problems import WITH_INPUT, problems
+from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, PriceUnavailable, UnknownTicker
 from paperdesk.market.bars import Bar, Timeframe
 from paperdesk.market.feed import Market
@@ -29,8 +31,6 @@ from paperdesk.market.schemas import BarAnswer, PriceAnswer
 from paperdesk.settings import Settings
 
 router = slice_router(tags=["prices"])
-
-_LATEST_CURSOR = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @router.get("/prices", response_model=list[PriceAnswer])
@@ -43,7 +43,7 @@ async def read_prices(request: Request) -> Response:
 @router.get(
     "/prices/{ticker}",
     response_model=PriceAnswer,
-    responses=problems(*WITH_INPUT, UnknownTicker, PriceUnavailable),
+    responses=problems(InvalidRequest, UnknownTicker, PriceUnavailable),
 )
 async def read_price(request: Request, ticker: str) -> Response:
     """Show the last known price of a ticker. One that is not priced yet is from now on."""
@@ -54,7 +54,7 @@ async def read_price(request: Request, ticker: str) -> Response:
 @router.get(
     "/prices/{ticker}/bars",
     response_model=list[BarAnswer],
-    responses=PAGED | problems(*WITH_INPUT, UnknownTicker),
+    responses=PAGED | problems(InvalidRequest, UnknownTicker),
 )
 async def read_bars(
     request: Request,
@@ -74,11 +74,10 @@ async def read_bars(
     market: Market = request.app.state.market
     settings: Settings = request.app.state.settings
     ticker = parse_ticker(ticker)
-    if start and end and start >= end:
-        raise InvalidRequest("start must be before end.")
+    check_span(start, end)
     page_begins = number_cursor(cursor)
     if page_begins is not None:
-        top = datetime.fromtimestamp(min(page_begins, _LATEST_CURSOR), UTC)
+        top = datetime.fromtimestamp(min(page_begins, LATEST.timestamp()), UTC)
         end = min(top, end or top)
     # In an outage the bars of earlier are still worth showing.
     with suppress(PriceUnavailable):

@@ -6,7 +6,7 @@ from fastapi import Header, Query, Request, Response
 
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.pages import Bound
+from paperdesk.api.pages import Bound, check_span
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -146,8 +146,7 @@ async def read_history(
     """
     if span is not None and (start or end):
         raise InvalidRequest("Give either range, or start and end.")
-    if start and end and start >= end:
-        raise InvalidRequest("start must be before end.")
+    check_span(start, end)
     market: Market = request.app.state.market
     if span is not None:
         start = span.start(market.clock.now())
