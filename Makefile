@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check format schema locks clean
+.PHONY: help run test test-lowest bench bench-quick check format schema locks clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,12 @@ test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
 	.venv-lowest/bin/pytest -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
+
+bench: .venv-bench/.bench ## Measure the desk beside what it replaces, in about eight minutes
+	.venv-bench/bin/python -m bench
+
+bench-quick: .venv-bench/.bench ## Measure durable trades against an empty POST, in half a minute
+	.venv-bench/bin/python -m bench trades --clients 1,32 --seconds 2 --rounds 2
 
 check: .venv/.dev ## Format, lint, import rules, types, migrations against models
 	$(BIN)/ruff format --check .
@@ -40,9 +46,10 @@ locks: $(UV) ## Resolve the locked versions anew
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres -o locks/run.txt
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev -c locks/run.txt -o locks/dev.txt
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev --resolution lowest-direct -o locks/lowest.txt
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group bench -c locks/run.txt -o locks/bench.txt
 
 clean: ## Remove what was installed and cached here
-	rm -rf .venv .venv-lowest .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-lowest .venv-bench .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 .venv/.run: locks/run.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
 	@echo "Installing Paperdesk into .venv"
@@ -61,6 +68,13 @@ clean: ## Remove what was installed and cached here
 	$(UV) venv -q --allow-existing --python $(PYTHON) .venv-lowest
 	$(UV) pip install -q --python .venv-lowest/bin/python --require-hashes -r locks/lowest.txt
 	$(UV) pip install -q --python .venv-lowest/bin/python --no-deps -e .
+	@touch $@
+
+.venv-bench/.bench: locks/bench.txt pyproject.toml | $(UV)
+	@echo "Installing Paperdesk and what it is measured with into .venv-bench"
+	$(UV) venv -q --allow-existing --python $(PYTHON) .venv-bench
+	$(UV) pip install -q --python .venv-bench/bin/python --require-hashes -r locks/bench.txt
+	$(UV) pip install -q --python .venv-bench/bin/python --no-deps -e .
 	@touch $@
 
 .venv/pyvenv.cfg: | $(UV)

@@ -1,0 +1,1 @@
+"""Benchmarks: the desk beside an empty web application, and beside the designs it replaces."""

@@ -1,0 +1,61 @@
+"""Durable trades over HTTP, as a ratio to an empty POST at the same number of clients."""
+
+from pathlib import Path
+
+from bench.load import post
+from bench.report import Figure, Part
+from bench.rounds import Contender, Plan, details, in_turns, rate, ratio
+from bench.servers import desk, rival, scratch
+from bench.trading import Trader, check_file
+
+AIMS = {1: (0.20, 0.25), 8: (0.35, 0.45), 32: (0.45, 0.60), 128: (0.50, 0.70)}
+"""By the number of clients: the aim, and the stretch."""
+
+_EMPTY = post("/")
+
+
+def trades(plan: Plan) -> Part:
+    """Measure the desk on a fresh SQLite file, synchronous=FULL."""
+    part = Part(
+        "Durable trades, SQLite",
+        "POST /api/portfolio/trade with an Idempotency-Key on a fresh file, synchronous=FULL: "
+        "order, trade, position, cash, snapshot, journal hash, one account of ten positions; "
+        "beside an empty POST of a bare FastAPI app",
+    )
+    with scratch() as folder:
+        path = folder / "desk.db"
+        trader = against_empty(part, path, plan)
+        part.checks.append(check_file(path, trader.acknowledged))
+    return part
+
+
+def against_empty(part: Part, database: str | Path, plan: Plan) -> Trader:
+    """Measure a desk on some database beside the empty POST; the desk has stopped afterwards."""
+    with rival("empty:app") as bare, desk(database) as server:
+        trader = Trader(server)
+        idle = server.resident()
+        trader.buy_portfolio()
+        contenders = [
+            Contender("empty POST", bare.url, lambda _: _EMPTY),
+            Contender("desk", server.url, trader.ask, trader.settle),
+        ]
+        for clients in plan.clients:
+            loads = in_turns(contenders, clients, plan)
+            aim, stretch = AIMS.get(clients, (None, None))
+            part.figures.append(
+                Figure(
+                    f"{clients} client{'s' if clients > 1 else ''}",
+                    rate(loads["desk"]),
+                    "/s",
+                    "empty POST",
+                    rate(loads["empty POST"]),
+                    ratio(loads["desk"], loads["empty POST"]),
+                    aim,
+                    stretch,
+                    note=details(loads["desk"]),
+                )
+            )
+        part.figures.append(
+            Figure("memory afterwards", server.resident(), "MB", "at the start", idle)
+        )
+    return trader
