@@ -66,9 +66,9 @@ async def test_what_was_taken_from_a_database_does_not_outlive_it(database: Data
         database.async_session_maker,
         database.reading_session_maker,
     ]
-    scripts = database.sync_session_maker()
-    with scripts() as session:
-        session.scalar(select(DeskMeta.key))
+    scripts = database.sync_engine
+    with scripts.connect() as connection:
+        connection.scalar(select(DeskMeta.key))
     for maker in makers:
         async with maker() as session:
             await session.scalar(select(DeskMeta.key))
@@ -77,8 +77,8 @@ async def test_what_was_taken_from_a_database_does_not_outlive_it(database: Data
         async with maker() as session:
             with pytest.raises(DatabaseUnusable, match=CLOSED):
                 await session.scalar(select(DeskMeta.key))
-    with scripts() as session, pytest.raises(DatabaseUnusable, match=CLOSED):
-        session.scalar(select(DeskMeta.key))
+    with pytest.raises(DatabaseUnusable, match=CLOSED):
+        scripts.connect()
 
 
 async def test_database_that_closed_itself_is_opened_anew(database_url: str) -> None:

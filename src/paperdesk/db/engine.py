@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from paperdesk.db.lock import Ownership, WriteLock, real_path
@@ -131,16 +131,17 @@ class Database:
         It blocks while others write: an event loop's thread must not use it.
         On PostgreSQL this needs psycopg, which the `postgres` extra installs.
         """
-        with self.sync_session_maker()() as session:
+        with Session(self.sync_engine, expire_on_commit=False) as session:
             yield session
 
-    def sync_session_maker(self) -> sessionmaker[Session]:
-        """Return the maker of plain sessions, which share the write queue of this database."""
+    @property
+    def sync_engine(self) -> Engine:
+        """The engine of plain connections, which share the write queue of this database."""
         self._check_open()
         if self._sync_engine is None:
             self._sync_engine = self._make_sync_engine()
             self._refuse_once_closed(self._sync_engine)
-        return sessionmaker(self._sync_engine, expire_on_commit=False)
+        return self._sync_engine
 
     async def close(self) -> None:
         """Close all connections and give up the file. Safe to call twice."""

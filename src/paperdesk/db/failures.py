@@ -20,6 +20,9 @@ _PRIMARY: Final = 0xFF
 _CLASSES: Final = frozenset({"08", "28", "3D", "53", "57"})
 """No connection, nobody is let in, no such database, no resources, the operator stepped in."""
 
+_CUT_OFF: Final = frozenset({"08", "57"})
+"""Of these the classes that come when the server goes away, perhaps in the midst of a COMMIT."""
+
 _STATES: Final = frozenset({"55P03", "55000", "40001", "40P01"})
 """A lock that could not be had in time; a database that takes no connections; a transaction that
 lost against others."""
@@ -38,6 +41,22 @@ def is_unavailable(error: BaseException) -> bool:
         return _sqlite_busy(error)
     # What a driver raises while connecting, which SQLAlchemy 2.0 lets through as it is.
     return is_of_asyncpg(error) or (isinstance(error, OSError) and _while_connecting(error))
+
+
+def was_rolled_back(error: BaseException) -> bool:
+    """Say whether a COMMIT that failed with this has surely left nothing behind.
+
+    SQLite takes a transaction back where the disk is full or the file locked, PostgreSQL where it
+    answers with an error. After a failed fsync or on a lost connection the transaction may be
+    found committed later.
+    """
+    original = getattr(error, "orig", None)
+    for one in (original, getattr(original, "__cause__", None)):
+        if isinstance(one, sqlite3.Error):
+            return isinstance(one, sqlite3.IntegrityError) or _sqlite_busy(one)
+        if state := _state(one):
+            return state[:2] not in _CUT_OFF
+    return False
 
 
 def _refused_now(error: DBAPIError) -> bool:

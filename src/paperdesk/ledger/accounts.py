@@ -1,13 +1,12 @@
-"""Accounts: opening one, and finding one."""
+"""Accounts: opening one."""
 
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from paperdesk.errors import NotFound
 from paperdesk.ids import new_id
-from paperdesk.ledger import journal
+from paperdesk.ledger.books import Books
 from paperdesk.models import (
     PRIMARY_LIST,
     CashMovement,
@@ -21,37 +20,26 @@ OPENING_KEY = "opening"
 
 def open_account(
     session: Session, name: str, balance: Decimal, now: datetime, *, account_id: str | None = None
-) -> UserProfile:
-    """Open an account with its primary watchlist; the opening balance is its journal's first entry.
+) -> str:
+    """Open an account with its primary watchlist and return its id.
 
-    `balance` is in US dollars with at most 6 places.
+    `balance` is in US dollars with at most 6 places; it is the first entry of the journal.
     """
-    account = UserProfile(name=name, cash_balance=balance, realized_pnl=Decimal(0), created_at=now)
-    account.id = account_id or new_id()
-    account.head_sequence = 0
-    account.head_hash = journal.FIRST_HASH
-    session.add(account)
+    account_id = account_id or new_id()
+    session.add(UserProfile(id=account_id, name=name, created_at=now))
     session.flush()
-    session.add(Watchlist(user_id=account.id, id=PRIMARY_LIST, name="Watchlist", created_at=now))
+    session.add(Watchlist(user_id=account_id, id=PRIMARY_LIST, name="Watchlist", created_at=now))
+    session.flush()
     opening = CashMovement(
+        id=new_id(),
         kind=CashMovementKind.deposit,
         amount=balance,
         key=OPENING_KEY,
         effective_at=now,
         created_at=now,
     )
-    opening.id = new_id()
-    journal.append(session, account, opening)
-    session.flush()
-    return account
-
-
-def account_row(session: Session, account_id: str) -> UserProfile:
-    """Return an account's row, which the writer has locked for this transaction.
-
-    Raises NotFound for an id that is no account.
-    """
-    account = session.get(UserProfile, account_id)
-    if account is None:
-        raise NotFound(f"There is no account {account_id!r}.")
-    return account
+    books = Books(session.connection())
+    books.open([account_id])
+    books.account(account_id).enter(opening, now)
+    books.settle()
+    return account_id

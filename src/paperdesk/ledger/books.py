@@ -1,125 +1,129 @@
-"""The booking primitives: what a command may do to an account's books, within one transaction."""
+"""The books of one batch: its accounts, locked, and the orders it places.
 
-from datetime import datetime
-from decimal import Decimal
+A command sees and changes money through here alone. What it changes is written when the batch is
+settled, or before a query that may want to see it.
+"""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from collections.abc import Collection, Mapping
+from functools import cached_property
 
-from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest
-from paperdesk.ids import new_id
-from paperdesk.ledger import booking, journal
-from paperdesk.ledger.accounts import account_row
-from paperdesk.models import Order, Position, Side, Trade, UserProfile
+from sqlalchemy import Connection, event, select
+from sqlalchemy.orm import ORMExecuteState, Session
 
-_ZERO = Decimal(0)
-
-
-def order_by_key(session: Session, account_id: str, client_order_id: str) -> Order | None:
-    """Return the order that was placed under a key, if any was."""
-    return session.scalars(
-        select(Order).where(Order.user_id == account_id, Order.client_order_id == client_order_id)
-    ).one_or_none()
+from paperdesk.errors import NotFound
+from paperdesk.ledger import rows
+from paperdesk.ledger.account_book import AccountBook
+from paperdesk.ledger.journal import Entry
+from paperdesk.ledger.views import AccountView, read_view
+from paperdesk.models import Order
 
 
-def book_fill(
-    session: Session,
-    order: Order,
-    *,
-    quantity: Decimal,
-    price: Decimal,
-    fee: Decimal,
-    now: datetime,
-) -> Trade:
-    """Book a fill of an order at a price: the trade in the journal, the cash and the position.
+class Books:
+    """The accounts that a batch may change, within the open transaction of `connection`."""
 
-    Everything is checked before anything is changed. Raises InsufficientCash or InsufficientShares
-    where the account cannot cover it, InvalidRequest where an amount would pass the desk's caps.
-    """
-    account = account_row(session, order.user_id)
-    position = _position(session, account.id, order.ticker)
-    before = _holding(position)
-    value = booking.value_of(quantity, price)
-    if order.side is Side.buy:
-        cash = _paid(account, order.ticker, quantity, value + fee)
-        after, realized = booking.bought(before, quantity, value), _ZERO
-        if after.quantity > booking.LARGEST_AMOUNT:
-            raise InvalidRequest("A position may have at most 1,000,000,000 shares. Buy less.")
-    else:
-        cash = _received(account, before, order.ticker, quantity, value - fee)
-        sale = booking.sold(before, quantity, value)
-        after, realized = sale.left, sale.realized_pnl
-    if not value and after.quantity:
-        raise InvalidRequest(
-            "At this price that is worth less than $0.000001, the smallest amount of the books. "
-            "Trade more shares at once."
-        )
-    trade = Trade(
-        id=new_id(),
-        order_id=order.id,
-        ticker=order.ticker,
-        side=order.side,
-        quantity=quantity,
-        price=price,
-        value=value,
-        fee=fee,
-        realized_pnl=realized,
-        source=order.source,
-        strategy=order.strategy,
-        executed_at=now,
-    )
-    account.cash_balance = cash
-    account.realized_pnl += realized
-    position = position or Position(user_id=account.id, ticker=order.ticker, opened_at=now)
-    _hold(session, position, after, now)
-    journal.append(session, account, trade)
-    return trade
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._accounts: dict[str, AccountBook] = {}
+        self._keys: Collection[str] = ()
+        self._used_keys: set[tuple[str, str]] | None = None
+        self._placed: dict[tuple[str, str], Order] = {}
+        self._orders: list[Order] = []
+        self._entries: list[Entry] = []
+        self._writes = 0
 
+    @cached_property
+    def session(self) -> Session:
+        """A session in the same transaction, for what a command needs beside the books.
 
-def _paid(account: UserProfile, ticker: str, quantity: Decimal, cost: Decimal) -> Decimal:
-    if cost > booking.LARGEST_AMOUNT:
-        raise InvalidRequest("An order may be worth at most $1,000,000,000. Buy less at once.")
-    if cost > account.cash_balance:
-        raise InsufficientCash(
-            f"Buying {quantity.normalize():f} {ticker} costs ${cost:,.2f}, and "
-            f"${account.cash_balance:,.2f} is there. Buy less, or sell something first."
-        )
-    return account.cash_balance - cost
+        Its queries see what the batch placed and entered so far. Do not commit or close it.
+        """
+        session = Session(self.connection, expire_on_commit=False)
+        event.listen(session, "do_orm_execute", self._before_query)
+        event.listen(session, "after_flush", self._after_flush)
+        return session
 
+    def open(
+        self,
+        account_ids: Collection[str],
+        keys: Collection[str] = (),
+        known: Mapping[str, AccountView] | None = None,
+    ) -> None:
+        """Lock accounts against every other process, and open their books.
 
-def _received(
-    account: UserProfile, held: booking.Holding, ticker: str, quantity: Decimal, proceeds: Decimal
-) -> Decimal:
-    if quantity > held.quantity:
-        raise InsufficientShares(
-            f"Selling {quantity.normalize():f} {ticker} needs that many shares, and "
-            f"{held.quantity.normalize():f} are held. Sell at most those."
-        )
-    cash = account.cash_balance + proceeds
-    if max(cash, proceeds) > booking.LARGEST_AMOUNT:
-        raise InvalidRequest("An account may hold at most $1,000,000,000 in cash. Sell less.")
-    return cash
+        `keys` are those that `order_under` will be asked for. A view in `known` saves reading the
+        positions, as long as nobody booked since.
+        """
+        self._keys = keys
+        for head in rows.lock_accounts(self.connection, account_ids):
+            view = (known or {}).get(head.id)
+            if view is None or view.head != head:
+                view = read_view(self.connection, head.id)
+            self._accounts[head.id] = AccountBook(view, self._entries)
 
+    def account(self, account_id: str) -> AccountBook:
+        """Return the book of an account of the batch. Raises NotFound if there is none."""
+        book = self._accounts.get(account_id)
+        if book is None:
+            raise NotFound(f"There is no account {account_id!r}.")
+        return book
 
-def _position(session: Session, account_id: str, ticker: str) -> Position | None:
-    return session.scalars(
-        select(Position).where(Position.user_id == account_id, Position.ticker == ticker)
-    ).one_or_none()
+    def order_under(self, account_id: str, client_order_id: str) -> Order | None:
+        """Return the order that was placed under a key, ever or in this batch, if any was."""
+        account_key = (account_id, client_order_id)
+        if placed := self._placed.get(account_key):
+            return placed
+        if self._used_keys is None:
+            # All keys of the batch in one look: nearly always none was used before.
+            self._used_keys = set(rows.keys_used(self.connection, self._accounts, self._keys))
+        if client_order_id in self._keys and account_key not in self._used_keys:
+            return None
+        return self.session.scalars(
+            select(Order).where(
+                Order.user_id == account_id, Order.client_order_id == client_order_id
+            )
+        ).one_or_none()
 
+    def place(self, order: Order) -> None:
+        """Take a new order into the books."""
+        self._orders.append(order)
+        self._placed[order.user_id, order.client_order_id] = order
 
-def _holding(position: Position | None) -> booking.Holding:
-    if position is None:
-        return booking.NOTHING
-    return booking.Holding(position.quantity, position.cost_basis)
+    def traces(self) -> int | None:
+        """Return a number that stays the same as long as no command leaves a change.
 
+        None where that cannot be told, because the session holds changes.
+        """
+        if self._has_session and (self.session.new or self.session.dirty or self.session.deleted):
+            return None
+        return self._writes + len(self._orders) + len(self._entries)
 
-def _hold(session: Session, position: Position, holding: booking.Holding, now: datetime) -> None:
-    """Make the position's row say what is held; a closed position has none."""
-    if not holding.quantity:
-        session.delete(position)
-        return
-    position.quantity = holding.quantity
-    position.cost_basis = holding.cost_basis
-    position.avg_cost = booking.average_cost(holding)
-    position.updated_at = now
-    session.add(position)
+    def settle(self) -> list[AccountView]:
+        """Write what the batch changed; return the changed accounts as they are now.
+
+        Raises BooksDisagree where the entries do not explain the balances.
+        """
+        if self._has_session:
+            self.session.flush()
+        self._write()
+        settlements = [book.settle() for book in self._accounts.values() if book.is_changed]
+        rows.settle(self.connection, settlements)
+        return [settlement.view for settlement in settlements]
+
+    @property
+    def _has_session(self) -> bool:
+        return "session" in self.__dict__
+
+    def _write(self) -> None:
+        """Insert what was placed and entered so far, as a session flushes before a query."""
+        orders, self._orders = self._orders, []
+        entries = self._entries.copy()
+        # Emptied in place: the account books go on adding to this list.
+        self._entries.clear()
+        self._writes += len(orders) + len(entries)
+        rows.write(self.connection, orders, entries)
+
+    def _before_query(self, _state: ORMExecuteState) -> None:
+        self._write()
+
+    def _after_flush(self, _session: Session, _context: object) -> None:
+        self._writes += 1

@@ -8,16 +8,15 @@ later is not in them, and what shall be hashed then is a format 2 beside this on
 
 import hashlib
 import json
-from datetime import datetime
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import Session
-from sqlalchemy.types import TypeEngine
 
-from paperdesk.db.types import EXACT, FixedPoint, format_utc
-from paperdesk.models import CashMovement, PositionAdjustment, Trade, UserProfile
+from paperdesk.db.types import EXACT, FixedPoint, UtcDateTime, format_utc
+from paperdesk.models import CashMovement, PositionAdjustment, Trade
 
 Entry = Trade | CashMovement | PositionAdjustment
 
@@ -73,16 +72,6 @@ FIRST_HASH = "0" * 64
 """What the first entry of an account is chained to."""
 
 
-def append(session: Session, account: UserProfile, entry: Entry) -> None:
-    """Give an entry the next number and hash, and make it the head of its account's journal."""
-    entry.user_id = account.id
-    entry.sequence = account.head_sequence + 1
-    entry.hash = chained_hash(account.head_hash, entry)
-    account.head_sequence = entry.sequence
-    account.head_hash = entry.hash
-    session.add(entry)
-
-
 def chained_hash(previous: str, entry: Entry) -> str:
     """Return the hash of an entry that follows the one with the hash `previous`."""
     return hashlib.sha256(previous.encode() + canonical_bytes(entry)).hexdigest()
@@ -90,15 +79,26 @@ def chained_hash(previous: str, entry: Entry) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes that stand for an entry, the same on every database and for ever."""
-    columns = inspect(type(entry)).columns
     fields = [
-        [name, _canonical(getattr(entry, name), columns[name].type)] for name in FIELDS[type(entry)]
+        [name, value if canonical is None or value is None else canonical(value)]
+        for name, canonical in _canonical_fields(type(entry))
+        for value in (getattr(entry, name),)
     ]
-    canonical = [FORMAT, entry.__tablename__, *fields]
-    return json.dumps(canonical, ensure_ascii=True, separators=(",", ":")).encode()
+    return json.dumps([FORMAT, entry.__tablename__, *fields], separators=(",", ":")).encode()
 
 
-def _canonical(value: Any, kind: TypeEngine[Any]) -> Any:
-    if isinstance(value, Decimal) and isinstance(kind, FixedPoint):
-        return int(EXACT.scaleb(value, kind.scale))
-    return format_utc(value) if isinstance(value, datetime) else value
+@cache
+def _canonical_fields(table: type[Entry]) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """Return a table's hashed fields, each with what makes its value canonical."""
+    columns = inspect(table).columns
+    return [(name, _canonical(columns[name].type)) for name in FIELDS[table]]
+
+
+def _canonical(kind: object) -> Callable[[Any], Any] | None:
+    if isinstance(kind, FixedPoint):
+        return partial(_units, scale=kind.scale)
+    return format_utc if isinstance(kind, UtcDateTime) else None
+
+
+def _units(value: Decimal, scale: int) -> int:
+    return int(EXACT.scaleb(value, scale))

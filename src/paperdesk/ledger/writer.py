@@ -1,10 +1,10 @@
 """The one door for money: commands queue up, are booked in batches, and answered after COMMIT.
 
-A command is a plain function of a sync `Session`. One writer drains the queue of those that wait,
-runs them in one transaction, commits once, and only then answers each caller. A command that is
-refused must have changed nothing, so it spoils no neighbour; a batch whose flush fails is rolled
-back and run again one command at a time. The writer owns its commands: a caller that goes away does
-not stop what was accepted.
+A command is a plain function of `Books`. One writer takes those that wait, runs them in one
+transaction, commits once, and only then answers each caller. A command that is refused must have
+changed nothing, so it spoils no neighbour; a batch that fails otherwise is rolled back and run
+again one command at a time. The writer owns its commands: a caller that goes away does not stop
+what was accepted.
 """
 
 import asyncio
@@ -13,16 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import event, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, Refused
-from paperdesk.ledger.lanes import Command, Pending, Spoiled, TaskLane, ThreadLane
-from paperdesk.ledger.views import AccountView, read_view, rows_of, view_from
+from paperdesk.ledger.books import Books
+from paperdesk.ledger.lanes import Spoiled, TaskLane, ThreadLane
+from paperdesk.ledger.views import AccountView, rows_of, view_from
+from paperdesk.ledger.waiting import Command, Pending
 from paperdesk.models import UserProfile
-
-LONGEST_QUEUE = 1000
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class Booked(Generic[T]):
     account: AccountView
 
 
-BatchHook = Callable[[Session, Sequence[AccountView]], None]
+BatchHook = Callable[[Connection, Sequence[AccountView]], None]
 """Runs at the end of each batch, within its transaction, with the accounts that it changed."""
 
 
@@ -59,13 +58,10 @@ class Ledger:
         """
         if not self._accepting:
             raise Busy("The desk is stopping. Nothing was booked; ask again when it is back.")
-        if self._lane.waiting() >= LONGEST_QUEUE:
-            raise Busy("Too many orders are waiting. Nothing was booked; ask again shortly.")
-        pending = Pending(command)
-        # A running future cannot be cancelled: the caller may go away, the booking goes on.
-        pending.answer.set_running_or_notify_cancel()
+        pending = Pending(command, asyncio.get_running_loop().create_future())
         self._lane.put(pending)
-        return await asyncio.wrap_future(pending.answer)
+        # The caller may go away, which cancels its future alone: the booking goes on.
+        return await pending.answer
 
     async def account(self, account_id: str) -> AccountView:
         """Return an account as the writer last left it. Raises NotFound if there is none."""
@@ -97,41 +93,37 @@ class Ledger:
                 self._views[view.id] = newest = view
             return newest
 
-    def _book(self, session: Session, batch: Sequence[Pending]) -> list[AccountView]:
-        """Run a batch in the session's open transaction, up to but not including COMMIT."""
-        accounts = sorted({pending.command.account_id for pending in batch})
-        # Sorted, so that two processes never wait for each other in a circle.
-        locked = session.scalars(
-            select(UserProfile)
-            .where(UserProfile.id.in_(accounts))
-            .order_by(UserProfile.id)
-            .with_for_update()
-        ).all()
-        heads = {account.id: account.head_sequence for account in locked}
-        flushes: list[object] = []
-        event.listen(session, "after_flush", lambda *_: flushes.append(None))
+    def _book(self, connection: Connection, batch: Sequence[Pending]) -> list[AccountView]:
+        """Run a batch in the connection's open transaction, up to but not including COMMIT."""
+        books = Books(connection)
+        books.open(
+            {pending.command.account_id for pending in batch},
+            keys={pending.command.key for pending in batch if pending.command.key},
+            known=self._views,
+        )
         for pending in batch:
-            pending.refusal = None
-            flushes.clear()
-            try:
-                pending.result = pending.command(session)
-            except Refused as refusal:
-                # A query in between may have flushed what it had changed already.
-                if flushes or session.new or session.dirty or session.deleted:
-                    raise Spoiled from refusal
-                pending.refusal = refusal
-            session.flush()
-        answered = {p.command.account_id for p in batch if p.refusal is None}
-        views = {account_id: read_view(session, account_id) for account_id in sorted(answered)}
-        changed = [view for view in views.values() if view.sequence > heads.get(view.id, 0)]
+            _run(pending, books)
+        changed = books.settle()
         for hook in self._hooks:
-            hook(session, changed)
-        session.flush()
+            hook(connection, changed)
+        views = {view.id: view for view in changed}
         for pending in batch:
-            if pending.refusal is None:
-                pending.result = Booked(pending.result, views[pending.command.account_id])
+            if pending.error is None:
+                account = books.account(pending.command.account_id)
+                pending.result = Booked(pending.result, views.get(account.id, account.before))
         return changed
 
     def _publish_all(self, views: Sequence[AccountView]) -> None:
         for view in views:
             self._publish(view)
+
+
+def _run(pending: Pending, books: Books) -> None:
+    pending.error = None
+    before = books.traces()
+    try:
+        pending.result = pending.command(books)
+    except Refused as refusal:
+        if before is None or books.traces() != before:
+            raise Spoiled from refusal
+        pending.error = refusal

@@ -1,15 +1,17 @@
 """The market order: filled at once, whole, at the current price."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from paperdesk.clock import Clock
+from paperdesk.db.prepared import unattached
 from paperdesk.errors import IdempotencyMismatch, InvalidState, PriceUnavailable
 from paperdesk.ids import new_id
-from paperdesk.ledger.books import book_fill, order_by_key
+from paperdesk.ledger.books import Books
+from paperdesk.ledger.fills import book_fill
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import Order, OrderStatus, OrderType, Side, TimeInForce, Trade
 
@@ -43,12 +45,17 @@ class MarketOrder:
     strategy: str | None = None
     note: str | None = None
 
-    def __call__(self, session: Session) -> Filled:
+    @property
+    def key(self) -> str | None:
+        """The key that makes it repeatable."""
+        return self.client_order_id
+
+    def __call__(self, books: Books) -> Filled:
         """Book it. Raises IdempotencyMismatch, PriceUnavailable, or what the books refuse."""
         if self.client_order_id is not None:
-            earlier = order_by_key(session, self.account_id, self.client_order_id)
+            earlier = books.order_under(self.account_id, self.client_order_id)
             if earlier is not None:
-                return Filled(self._replay(session, earlier), replayed=True)
+                return Filled(self._replay(books, earlier), replayed=True)
         quote = self.board.fresh(self.ticker)
         if quote is None:
             raise PriceUnavailable(
@@ -56,19 +63,17 @@ class MarketOrder:
                 "its price moves."
             )
         now = self.clock.now()
-        order = self._order()
+        order = self._filled_order(quote.price, now)
         trade = book_fill(
-            session, order, quantity=self.quantity, price=quote.price, fee=_NO_FEE, now=now
+            books, order, quantity=self.quantity, price=quote.price, fee=_NO_FEE, now=now
         )
-        order.submitted_at = order.filled_at = order.updated_at = now
-        order.filled_quantity = self.quantity
-        order.filled_avg_price = quote.price
-        session.add(order)
+        books.place(order)
         return Filled(trade, replayed=False)
 
-    def _order(self) -> Order:
+    def _filled_order(self, price: Decimal, now: datetime) -> Order:
         order_id = new_id()
-        return Order(
+        return unattached(
+            Order,
             id=order_id,
             user_id=self.account_id,
             client_order_id=self.client_order_id or order_id,
@@ -81,16 +86,21 @@ class MarketOrder:
             source=self.source,
             strategy=self.strategy,
             note=self.note,
+            filled_quantity=self.quantity,
+            filled_avg_price=price,
+            submitted_at=now,
+            filled_at=now,
+            updated_at=now,
         )
 
-    def _replay(self, session: Session, order: Order) -> Trade:
+    def _replay(self, books: Books, order: Order) -> Trade:
         asked = (self.ticker, self.side, OrderType.market, self.quantity, self.strategy, self.note)
         placed = (order.ticker, order.side, order.type, order.quantity, order.strategy, order.note)
         if asked != placed:
             raise IdempotencyMismatch(
                 "This key was used before for another order. Use a new key for a new order."
             )
-        trade = session.scalars(select(Trade).where(Trade.order_id == order.id)).first()
+        trade = books.session.scalars(select(Trade).where(Trade.order_id == order.id)).first()
         if trade is None:
             raise InvalidState(f"The order under this key is {order.status}; it has no trade.")
         return trade

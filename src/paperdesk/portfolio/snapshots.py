@@ -1,15 +1,19 @@
 """Snapshots: what each account was worth, every half minute and after its trades."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
+from paperdesk.db.prepared import Prepared, numbered, padded
+from paperdesk.ids import new_id
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import PortfolioSnapshot, UserProfile
@@ -23,6 +27,13 @@ _SETTLING = 2.0
 _AT_MOST_ONE_A = timedelta(seconds=1)
 
 
+_VALUES = ["total_value", "cash_balance", "positions_value", "incomplete", "recorded_at"]
+_REWRITE = Prepared(
+    update(PortfolioSnapshot).where(PortfolioSnapshot.id == bindparam("snapshot_id")),
+    [*_VALUES, "snapshot_id"],
+)
+_WRITE = Prepared(insert(PortfolioSnapshot), [*_VALUES, "id", "user_id"])
+
 log = structlog.get_logger()
 
 
@@ -33,21 +44,31 @@ class SnapshotRecorder:
         self._board = board
         self._clock = clock
 
-    def record(self, session: Session, accounts: Iterable[AccountView]) -> None:
-        """Write a snapshot of each account, within the session's transaction."""
+    def record(self, connection: Connection, accounts: Collection[AccountView]) -> None:
+        """Write a snapshot of each account, within the connection's transaction."""
+        if not accounts:
+            return
         now = self._clock.now()
+        recent = _recent(connection, [account.id for account in accounts], now)
+        rewritten: list[tuple[Any, ...]] = []
+        written: list[tuple[Any, ...]] = []
         for account in accounts:
             statement = statement_of(account, self._board)
-            if statement.total_value > LARGEST_TOTAL:
+            worth = statement.positions_value
+            total = account.cash_balance + worth
+            if total > LARGEST_TOTAL:
                 # Never an error: it would take back the trades of the batch.
                 log.warning("snapshot.too_large", account=account.id)
                 continue
-            snapshot = _snapshot_to_write(session, account.id, now)
-            snapshot.cash_balance = account.cash_balance
-            snapshot.positions_value = statement.positions_value
-            snapshot.total_value = statement.total_value
-            snapshot.incomplete = bool(statement.unpriced)
-            snapshot.recorded_at = now
+            values = (total, account.cash_balance, worth, bool(statement.unpriced), now)
+            if account.id in recent:
+                rewritten.append((*values, recent[account.id]))
+            else:
+                written.append((*values, new_id(), account.id))
+        if rewritten:
+            _REWRITE.run(connection, rewritten)
+        if written:
+            _WRITE.run(connection, written)
 
     async def run(self, database: Database) -> None:
         """Write a snapshot of every account, every half minute, for ever."""
@@ -62,18 +83,28 @@ class SnapshotRecorder:
         accounts = session.scalars(
             select(UserProfile.id).order_by(UserProfile.id).with_for_update()
         ).all()
-        self.record(session, [read_view(session, account_id) for account_id in accounts])
+        connection = session.connection()
+        self.record(connection, [read_view(connection, account_id) for account_id in accounts])
 
 
-def _snapshot_to_write(session: Session, account_id: str, now: datetime) -> PortfolioSnapshot:
-    newest = session.scalars(
-        select(PortfolioSnapshot)
-        .where(PortfolioSnapshot.user_id == account_id, PortfolioSnapshot.recorded_at <= now)
-        .order_by(PortfolioSnapshot.recorded_at.desc())
-        .limit(1)
-    ).one_or_none()
-    if newest and now - newest.recorded_at < _AT_MOST_ONE_A:
-        return newest
-    snapshot = PortfolioSnapshot(user_id=account_id)
-    session.add(snapshot)
-    return snapshot
+def _recent(connection: Connection, accounts: list[str], now: datetime) -> dict[str, str]:
+    """Return the id of each account's newest snapshot of the last second, where it has one."""
+    ids = padded(accounts)
+    found = _select_recent(len(ids)).rows(connection, [*ids, now - _AT_MOST_ONE_A, now])
+    return dict(found)
+
+
+@cache
+def _select_recent(count: int) -> Prepared:
+    names = numbered("account", count)
+    statement = (
+        select(PortfolioSnapshot.user_id, PortfolioSnapshot.id)
+        .where(
+            PortfolioSnapshot.user_id.in_([bindparam(name) for name in names]),
+            PortfolioSnapshot.recorded_at > bindparam("after"),
+            PortfolioSnapshot.recorded_at <= bindparam("now"),
+        )
+        # The newest last, so that it is the one that stays in a dict.
+        .order_by(PortfolioSnapshot.recorded_at)
+    )
+    return Prepared(statement, [*names, "after", "now"])

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
+from paperdesk.ids import new_id
+from paperdesk.ledger.account_book import BooksDisagree
+from paperdesk.ledger.booking import Holding
+from paperdesk.ledger.books import Books
 from paperdesk.ledger.views import AccountView
+from paperdesk.ledger.waiting import Command
 from paperdesk.ledger.writer import Booked, Ledger
-from paperdesk.models import DeskMeta, Trade, UserProfile
+from paperdesk.models import CashMovement, CashMovementKind, DeskMeta, Trade, UserProfile
+from support.databases import START
 from support.trading import TradingDesk, assert_books_hold, trading
 
 
@@ -32,9 +37,10 @@ class Clumsy:
     """A command with a bug: it changes the books, then refuses."""
 
     account_id: str = "default"
+    key: str | None = None
 
-    def __call__(self, session: Session) -> None:
-        account = session.get_one(UserProfile, self.account_id)
+    def __call__(self, books: Books) -> None:
+        account = books.session.get_one(UserProfile, self.account_id)
         account.cash_balance += 1_000_000
         raise InvalidState("too late")
 
@@ -44,12 +50,37 @@ class Sneaky:
     """A command whose change is flushed by a query before it refuses."""
 
     account_id: str = "default"
+    key: str | None = None
 
-    def __call__(self, session: Session) -> None:
-        account = session.get_one(UserProfile, self.account_id)
+    def __call__(self, books: Books) -> None:
+        account = books.session.get_one(UserProfile, self.account_id)
         account.cash_balance += 1_000_000
-        session.scalars(select(Trade)).all()
+        books.session.scalars(select(Trade)).all()
         raise InvalidState("too late")
+
+
+@dataclass(frozen=True)
+class Hasty:
+    """A command that enters something into the journal, then refuses."""
+
+    account_id: str = "default"
+    key: str | None = None
+
+    def __call__(self, books: Books) -> None:
+        books.account(self.account_id).enter(deposit("1000000", "hasty"), START)
+        raise InvalidState("too late")
+
+
+@dataclass(frozen=True)
+class Confused:
+    """A command that enters a deposit and says that shares came with it."""
+
+    account_id: str = "default"
+    key: str | None = None
+
+    def __call__(self, books: Books) -> None:
+        shares = {"AAPL": Holding(Decimal(1), Decimal(1))}
+        books.account(self.account_id).enter(deposit("1", "confused"), START, shares)
 
 
 @dataclass(frozen=True)
@@ -57,9 +88,30 @@ class Broken:
     """A command that the database refuses at the flush."""
 
     account_id: str = "default"
+    key: str | None = None
 
-    def __call__(self, session: Session) -> None:
-        session.add(DeskMeta(key="seeded_at", value="twice"))
+    def __call__(self, books: Books) -> None:
+        books.session.add(DeskMeta(key="seeded_at", value="twice"))
+
+
+def deposit(amount: str, key: str) -> CashMovement:
+    return CashMovement(
+        id=new_id(),
+        kind=CashMovementKind.deposit,
+        amount=Decimal(amount),
+        key=key,
+        effective_at=START,
+        created_at=START,
+    )
+
+
+FAILURES = {
+    Clumsy(): InvalidState,
+    Sneaky(): InvalidState,
+    Hasty(): InvalidState,
+    Confused(): BooksDisagree,
+    Broken(): IntegrityError,
+}
 
 
 async def booked_trades(desk: TradingDesk) -> int:
@@ -67,9 +119,9 @@ async def booked_trades(desk: TradingDesk) -> int:
         return await session.scalar(select(func.count()).select_from(Trade)) or 0
 
 
-@pytest.mark.parametrize("spoiler", [Clumsy(), Sneaky(), Broken()], ids=repr)
+@pytest.mark.parametrize(("spoiler", "failure"), FAILURES.items(), ids=repr)
 async def test_a_command_that_fails_late_spoils_no_neighbour(
-    desk: TradingDesk, spoiler: Clumsy | Sneaky | Broken
+    desk: TradingDesk, spoiler: Command[None], failure: type[Exception]
 ) -> None:
     results = await asyncio.gather(
         *(desk.trade("buy", "1") for _ in range(5)),
@@ -79,9 +131,7 @@ async def test_a_command_that_fails_late_spoils_no_neighbour(
     )
 
     failed = [r for r in results if not isinstance(r, Booked)]
-    assert [type(error) for error in failed] == [
-        IntegrityError if isinstance(spoiler, Broken) else InvalidState
-    ]
+    assert [type(error) for error in failed] == [failure]
     assert await booked_trades(desk) == 10
     assert (await desk.ledger.account("default")).cash_balance == 9_000
     await assert_books_hold(desk.database)
@@ -147,7 +197,7 @@ async def test_an_answer_comes_only_after_the_commit(desk: TradingDesk) -> None:
 async def test_a_full_queue_is_refused_and_nothing_is_booked(
     desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paperdesk.ledger.writer.LONGEST_QUEUE", 5)
+    monkeypatch.setattr("paperdesk.ledger.waiting.LONGEST_QUEUE", 5)
 
     results = await asyncio.gather(
         *(desk.trade("buy", "1") for _ in range(60)), return_exceptions=True
@@ -206,7 +256,7 @@ async def test_a_view_sees_what_another_process_booked(
 async def test_a_hook_that_fails_takes_its_batch_back(
     database: Database, clock: ManualClock
 ) -> None:
-    def fail(_session: Session, accounts: Sequence[AccountView]) -> None:
+    def fail(_connection: Connection, accounts: Sequence[AccountView]) -> None:
         if accounts:
             raise Refused("the hook could not")
 

@@ -1,0 +1,136 @@
+"""The book of one account while a batch is booked: what it holds, and what is entered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from paperdesk.ids import new_id
+from paperdesk.ledger import booking, journal
+from paperdesk.ledger.views import AccountView, Head, HeldPosition
+from paperdesk.models import Side, Trade
+
+_ZERO = Decimal(0)
+
+
+class BooksDisagree(Exception):
+    """The entries of a batch do not explain its balances: it must not be committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a batch made of an account, and which of its positions are to be written, and when."""
+
+    view: AccountView
+    opened: list[tuple[HeldPosition, datetime]]
+    updated: list[tuple[HeldPosition, datetime]]
+    closed: list[HeldPosition]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    holding: booking.Holding
+    opened_at: datetime
+    updated_at: datetime
+
+
+class AccountBook:
+    """An account's cash and holdings, changed by entries of its journal and by nothing else.
+
+    US dollars with 6 places, shares with 9. Nothing is written before the batch is settled: one
+    UPDATE a position then, however often it was traded. `entries` takes what is to be inserted.
+    """
+
+    def __init__(self, before: AccountView, entries: list[journal.Entry]) -> None:
+        self.before = before
+        self.cash = before.cash_balance
+        self._entries = entries
+        self._realized_pnl = before.realized_pnl
+        self._sequence = before.sequence
+        self._hash = before.head.hash
+        self._from_outside = _ZERO
+        self._held = {position.ticker: position for position in before.positions}
+        self._changes: dict[str, _Change] = {}
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+        return self.before.id
+
+    @property
+    def is_changed(self) -> bool:
+        """Say whether anything was entered."""
+        return self._sequence != self.before.sequence
+
+    def holding(self, ticker: str) -> booking.Holding:
+        """Return what is held of a ticker."""
+        held = self._changes.get(ticker)
+        if held is not None:
+            return held.holding
+        before = self._held.get(ticker)
+        return booking.Holding(before.quantity, before.cost_basis) if before else booking.NOTHING
+
+    def enter(
+        self,
+        entry: journal.Entry,
+        at: datetime,
+        holdings: Mapping[str, booking.Holding] | None = None,
+    ) -> None:
+        """Put an entry into the journal, and change cash and realised P&L by what it says.
+
+        `holdings` is what is held afterwards of each ticker that it concerns.
+        """
+        entry.user_id = self.id
+        entry.sequence = self._sequence = self._sequence + 1
+        entry.hash = self._hash = journal.chained_hash(self._hash, entry)
+        self._entries.append(entry)
+        if isinstance(entry, Trade):
+            proceeds = entry.value if entry.side is Side.sell else -entry.value
+            self.cash += proceeds - entry.fee
+            self._realized_pnl += entry.realized_pnl
+            self._from_outside -= entry.fee
+        else:
+            self.cash += entry.amount
+            self._from_outside += entry.amount
+        for ticker, holding in (holdings or {}).items():
+            self._changes[ticker] = _Change(holding, self._opened_at(ticker) or at, at)
+
+    def settle(self) -> Settlement:
+        """Return what the entries made of the account. Raises BooksDisagree if they do not add up.
+
+        Cash and cost together change by what came from outside and by what was realised.
+        """
+        held = dict(self._held)
+        opened: list[tuple[HeldPosition, datetime]] = []
+        updated: list[tuple[HeldPosition, datetime]] = []
+        closed: list[HeldPosition] = []
+        cost = _ZERO
+        for ticker, change in self._changes.items():
+            before, holding = self._held.get(ticker), change.holding
+            cost += holding.cost_basis - (before.cost_basis if before else _ZERO)
+            if holding.quantity:
+                held[ticker] = HeldPosition(
+                    id=before.id if before else new_id(),
+                    ticker=ticker,
+                    quantity=holding.quantity,
+                    cost_basis=holding.cost_basis,
+                    avg_cost=booking.average_cost(holding),
+                    opened_at=change.opened_at,
+                )
+                (updated if before else opened).append((held[ticker], change.updated_at))
+            elif before:
+                closed.append(held.pop(ticker))
+        cash = self.cash - self.before.cash_balance
+        realized = self._realized_pnl - self.before.realized_pnl
+        if cash + cost != self._from_outside + realized:
+            raise BooksDisagree(f"account {self.id}, up to entry {self._sequence}")
+        head = Head(self.id, self._sequence, self._hash, self.cash, self._realized_pnl)
+        view = AccountView(head, tuple(held[ticker] for ticker in sorted(held)))
+        return Settlement(view, opened, updated, closed)
+
+    def _opened_at(self, ticker: str) -> datetime | None:
+        """Return when a ticker that is held now was bought first."""
+        if not self.holding(ticker).quantity:
+            return None
+        change = self._changes.get(ticker)
+        return change.opened_at if change else self._held[ticker].opened_at

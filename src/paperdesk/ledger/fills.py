@@ -1,0 +1,90 @@
+"""Fills: shares against cash, as an account's book takes them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from paperdesk.db.prepared import unattached
+from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest
+from paperdesk.ids import new_id
+from paperdesk.ledger import booking
+from paperdesk.ledger.account_book import AccountBook
+from paperdesk.ledger.books import Books
+from paperdesk.models import Order, Side, Trade
+
+_ZERO = Decimal(0)
+
+
+def book_fill(
+    books: Books,
+    order: Order,
+    *,
+    quantity: Decimal,
+    price: Decimal,
+    fee: Decimal,
+    now: datetime,
+) -> Trade:
+    """Book a fill of an order at a price: the trade in the journal, the cash and the position.
+
+    Everything is checked before anything is changed. Raises InsufficientCash or InsufficientShares
+    where the account cannot cover it, InvalidRequest where an amount would pass the desk's caps.
+    """
+    account = books.account(order.user_id)
+    before = account.holding(order.ticker)
+    value = booking.value_of(quantity, price)
+    if order.side is Side.buy:
+        _check_cash(account, order.ticker, quantity, value + fee)
+        after, realized = booking.bought(before, quantity, value), _ZERO
+        if after.quantity > booking.LARGEST_AMOUNT:
+            raise InvalidRequest("A position may have at most 1,000,000,000 shares. Buy less.")
+    else:
+        _check_shares(account, before, order.ticker, quantity, value - fee)
+        sale = booking.sold(before, quantity, value)
+        after, realized = sale.left, sale.realized_pnl
+    if not value and after.quantity:
+        raise InvalidRequest(
+            "At this price that is worth less than $0.000001, the smallest amount of the books. "
+            "Trade more shares at once."
+        )
+    trade = unattached(
+        Trade,
+        id=new_id(),
+        order_id=order.id,
+        ticker=order.ticker,
+        side=order.side,
+        quantity=quantity,
+        price=price,
+        value=value,
+        fee=fee,
+        realized_pnl=realized,
+        source=order.source,
+        strategy=order.strategy,
+        executed_at=now,
+    )
+    account.enter(trade, now, {order.ticker: after})
+    return trade
+
+
+def _check_cash(account: AccountBook, ticker: str, quantity: Decimal, cost: Decimal) -> None:
+    if cost > booking.LARGEST_AMOUNT:
+        raise InvalidRequest("An order may be worth at most $1,000,000,000. Buy less at once.")
+    if cost > account.cash:
+        raise InsufficientCash(
+            f"Buying {quantity.normalize():f} {ticker} costs ${cost:,.2f}, and "
+            f"${account.cash:,.2f} is there. Buy less, or sell something first."
+        )
+
+
+def _check_shares(
+    account: AccountBook,
+    held: booking.Holding,
+    ticker: str,
+    quantity: Decimal,
+    proceeds: Decimal,
+) -> None:
+    if quantity > held.quantity:
+        raise InsufficientShares(
+            f"Selling {quantity.normalize():f} {ticker} needs that many shares, and "
+            f"{held.quantity.normalize():f} are held. Sell at most those."
+        )
+    if max(account.cash + proceeds, proceeds) > booking.LARGEST_AMOUNT:
+        raise InvalidRequest("An account may hold at most $1,000,000,000 in cash. Sell less.")

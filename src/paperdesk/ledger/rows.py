@@ -1,0 +1,107 @@
+"""The rows that the writer reads and writes in every batch, by prepared statements."""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
+from paperdesk.ledger.account_book import Settlement
+from paperdesk.ledger.journal import Entry
+from paperdesk.ledger.views import Head
+from paperdesk.models import CashMovement, Order, Position, PositionAdjustment, Trade, UserProfile
+
+_ORDERS = PreparedInsert(Order)
+_ENTRIES: dict[type[Entry], PreparedInsert[Any]] = {
+    table: PreparedInsert(table) for table in (Trade, CashMovement, PositionAdjustment)
+}
+_BALANCES = Prepared(
+    update(UserProfile).where(UserProfile.id == bindparam("account_id")),
+    ["head_sequence", "head_hash", "cash_balance", "realized_pnl", "account_id"],
+)
+_OPENED = Prepared(
+    insert(Position),
+    ["quantity", "cost_basis", "avg_cost", "opened_at", "updated_at", "id", "user_id", "ticker"],
+)
+_UPDATED = Prepared(
+    update(Position).where(Position.id == bindparam("position_id")),
+    ["quantity", "cost_basis", "avg_cost", "opened_at", "updated_at", "position_id"],
+)
+_CLOSED = Prepared(delete(Position).where(Position.id == bindparam("position_id")), ["position_id"])
+
+
+def lock_accounts(connection: Connection, account_ids: Collection[str]) -> list[Head]:
+    """Lock the rows of accounts until the end of the transaction; return where each stands.
+
+    In the order of their ids, so that two processes never wait for each other in a circle.
+    """
+    ids = padded(sorted(account_ids))
+    return [Head(*row) for row in _lock(len(ids)).rows(connection, ids)]
+
+
+def keys_used(
+    connection: Connection, account_ids: Collection[str], keys: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return which (account, client_order_id) of these accounts and keys an order has."""
+    accounts, keys = padded(account_ids), padded(keys)
+    found = _used(len(accounts), len(keys)).rows(connection, accounts + keys)
+    return [(account_id, key) for account_id, key in found]
+
+
+def write(connection: Connection, orders: Sequence[Order], entries: Sequence[Entry]) -> None:
+    """Insert new orders, then the entries that refer to them."""
+    if orders:
+        _ORDERS.run(connection, orders)
+    for table, prepared in _ENTRIES.items():
+        if of_table := [entry for entry in entries if type(entry) is table]:
+            prepared.run(connection, of_table)
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    """Bring accounts and positions to where their entries left them."""
+    if settlements:
+        _BALANCES.run(connection, [(*s.view.head[1:], s.view.id) for s in settlements])
+    if closed := [(position.id,) for s in settlements for position in s.closed]:
+        _CLOSED.run(connection, closed)
+    if updated := [
+        (p.quantity, p.cost_basis, p.avg_cost, p.opened_at, at, p.id)
+        for s in settlements
+        for p, at in s.updated
+    ]:
+        _UPDATED.run(connection, updated)
+    if opened := [
+        (p.quantity, p.cost_basis, p.avg_cost, p.opened_at, at, p.id, s.view.id, p.ticker)
+        for s in settlements
+        for p, at in s.opened
+    ]:
+        _OPENED.run(connection, opened)
+
+
+@cache
+def _lock(count: int) -> Prepared:
+    names = numbered("account", count)
+    statement = (
+        select(
+            UserProfile.id,
+            UserProfile.head_sequence,
+            UserProfile.head_hash,
+            UserProfile.cash_balance,
+            UserProfile.realized_pnl,
+        )
+        .where(UserProfile.id.in_([bindparam(name) for name in names]))
+        .order_by(UserProfile.id)
+        .with_for_update()
+    )
+    return Prepared(statement, names)
+
+
+@cache
+def _used(accounts: int, keys: int) -> Prepared:
+    account_names = numbered("account", accounts)
+    key_names = numbered("key", keys)
+    statement = select(Order.user_id, Order.client_order_id).where(
+        Order.user_id.in_([bindparam(name) for name in account_names]),
+        Order.client_order_id.in_([bindparam(name) for name in key_names]),
+    )
+    return Prepared(statement, account_names + key_names)
