@@ -46,6 +46,39 @@ class Trade(msgspec.Struct):
     note: str | None = None
 
 
+class Movement(msgspec.Struct):
+    """Cash that came or, negative, went."""
+
+    id: str
+    kind: str
+    amount: Decimal
+    created_at: str
+    effective_at: str = ""
+    note: str | None = None
+
+
+class Moved(Movement, kw_only=True):
+    """A deposit or withdrawal, its amount positive, and the cash after it."""
+
+    cash_balance: Decimal
+
+
+class Entry(msgspec.Struct):
+    """An entry of the journal: a trade, a cash movement or a position adjustment."""
+
+    table: str
+    sequence: int
+    hash: str
+    ticker: str | None = None
+    kind: str | None = None
+    side: str | None = None
+    quantity: Decimal = Decimal(0)
+    value: Decimal = Decimal(0)
+    amount: Decimal = Decimal(0)
+    executed_at: str = ""
+    effective_at: str = ""
+
+
 class Portfolio(msgspec.Struct):
     """An account: cash, positions, and their worth."""
 

@@ -23,6 +23,7 @@ from paperdesk.errors import SettingsError
 from paperdesk.settings import Settings
 
 ATTEMPTS: Final = 4
+LARGEST_PAGE: Final = 500
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
 _LONGEST_WAIT: Final = 5.0
 _UNPROCESSABLE: Final = 422
@@ -98,6 +99,17 @@ class Desk:
         """Ask for something."""
         # Without parameters the query in the path stays as it is; an empty set would cut it off.
         return self._send("GET", path, params=_given(parameters) or None)
+
+    def rows(self, path: str, *, limit: int | None, **parameters: str | None) -> Answer:
+        """Ask for a list: its first `limit` rows, or all of them, page after page."""
+        answer = self.get(path, limit=limit or LARGEST_PAGE, **parameters)
+        if limit is not None or not answer.next_page:
+            return answer
+        rows = answer.read(list[msgspec.Raw])
+        while answer.next_page:
+            answer = self.get(answer.next_page)
+            rows += answer.read(list[msgspec.Raw])
+        return Answer(msgspec.json.encode(rows))
 
     def post(self, path: str, body: dict[str, str | None], *, key: str | None = None) -> Answer:
         """Do something that may be asked twice: because of its key, or because it is idempotent."""

@@ -79,6 +79,7 @@ Examples:
   paperdesk sell AAPL 5
   paperdesk sell AAPL 5 --json""",
     ),
+    (_TRADE, "cash", "cash:cash", "Deposit and withdraw; what came and went.", None),
     (
         _LOOK,
         "portfolio",
@@ -98,6 +99,17 @@ Examples:
 Examples:
   paperdesk trades --ticker AAPL --limit 5
   paperdesk trades --all --json > trades.json""",
+    ),
+    (
+        _LOOK,
+        "journal",
+        "look:journal",
+        "Every entry of the journal, with its hash.",
+        """\
+Examples:
+  paperdesk journal
+  paperdesk journal --table cash_movements
+  paperdesk journal --all --json > journal.json""",
     ),
     (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),
     (

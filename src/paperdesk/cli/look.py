@@ -1,17 +1,17 @@
-"""`paperdesk portfolio`, `trades` and `watchlist`: what the desk holds, and what it did."""
+"""`paperdesk portfolio`, `trades`, `journal`, `watchlist`: what the desk holds, and what it did."""
 
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from paperdesk.cli.answers import Portfolio, Quote, Trade
-from paperdesk.cli.client import Answer, Desk
+from paperdesk.cli.answers import Entry, Portfolio, Quote, Trade
+from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
-from paperdesk.cli.options import REMOTE, Remote
+from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
 from paperdesk.cli.output import (
+    OLDER,
     clean,
     instant,
     money,
@@ -84,18 +84,13 @@ def trades(
     *,
     ticker: Annotated[str | None, Parameter(help="Only this stock.")] = None,
     side: Annotated[Literal["buy", "sell"] | None, Parameter(help="Only this side.")] = None,
-    limit: Annotated[int, Parameter(help="How many, 1 to 500, newest first.")] = 20,
-    every: Annotated[
-        bool, Parameter(name="--all", negative="", show_default=False, help="All there are.")
-    ] = False,
+    limit: HowMany = 20,
+    every: Every = False,
     options: Remote = REMOTE,
 ) -> None:
     """Show what was traded, newest first."""
     with Desk(options) as desk:
-        answer = desk.get("/api/trades", limit=500 if every else limit, ticker=ticker, side=side)
-        more = answer.next_page
-        if every and more:
-            answer, more = _all_pages(desk, answer), None
+        answer = desk.rows("/api/trades", limit=None if every else limit, ticker=ticker, side=side)
         if options.json:
             show_json(answer.text)
             return
@@ -119,16 +114,47 @@ def trades(
             clean(trade.strategy),
         )
     screen().print(rows)
-    if more:
-        say("There are older ones: add --limit 500, or --all.")
+    if answer.next_page:
+        say(OLDER)
 
 
-def _all_pages(desk: Desk, answer: Answer) -> Answer:
-    entries = answer.read(list[msgspec.Raw])
-    while answer.next_page:
-        answer = desk.get(answer.next_page)
-        entries += answer.read(list[msgspec.Raw])
-    return Answer(msgspec.json.encode(entries))
+def journal(
+    *,
+    kind: Annotated[
+        Literal["trades", "cash_movements", "position_adjustments"] | None,
+        Parameter(name="--table", help="Only the entries of this table."),
+    ] = None,
+    ticker: Annotated[str | None, Parameter(help="Only this stock.")] = None,
+    limit: HowMany = 20,
+    every: Every = False,
+    options: Remote = REMOTE,
+) -> None:
+    """Show every entry of the journal with its hash, newest first."""
+    with Desk(options) as desk:
+        answer = desk.rows(
+            "/api/journal", limit=None if every else limit, table=kind, ticker=ticker
+        )
+        if options.json:
+            show_json(answer.text)
+            return
+        entries = answer.read(list[Entry])
+    if not entries:
+        say("No entries match.")
+        return
+    rows = table("No.", "Time (UTC)", "Entry", "Ticker", ">Shares", ">USD", "Hash")
+    for entry in entries:
+        rows.add_row(
+            str(entry.sequence),
+            instant(entry.executed_at or entry.effective_at),
+            clean(entry.side or entry.kind),
+            clean(entry.ticker),
+            quantity(entry.quantity) if entry.quantity else "",
+            money(entry.value if entry.side else entry.amount),
+            clean(entry.hash)[:16],
+        )
+    screen().print(rows)
+    if answer.next_page:
+        say(OLDER)
 
 
 @watchlist.default

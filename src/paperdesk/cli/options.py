@@ -28,5 +28,10 @@ class Remote(Shown):
     ] = None
 
 
+HowMany = Annotated[int, Parameter(help="How many, 1 to 500, newest first.")]
+Every = Annotated[
+    bool, Parameter(name="--all", negative="", show_default=False, help="All there are.")
+]
+
 SHOWN = Shown()
 REMOTE = Remote()

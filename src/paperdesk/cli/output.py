@@ -15,6 +15,8 @@ from rich.text import Text
 
 from paperdesk.cli.failures import one_line
 
+OLDER: Final = "There are older ones: add --limit 500, or --all."
+
 _CENT: Final = Decimal("0.01")
 _PIPE_WIDTH: Final = 1000
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from paperdesk.api.codec import Label, Reply, slice_router
+from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
+from paperdesk.api.idempotency import IdempotencyKey, only_key, replay_headers, replayable
 from paperdesk.api.pages import Bound, check_span
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import (
@@ -53,16 +54,7 @@ async def read_portfolio(request: Request, account: Account) -> Response:
 @router.post(
     "/trade",
     response_model=PortfolioAfterTrade,
-    responses={
-        200: {
-            "headers": {
-                "Idempotent-Replayed": {
-                    "description": "true where the key was used before; absent else.",
-                    "schema": {"type": "string", "enum": ["true"]},
-                }
-            }
-        }
-    }
+    responses=replayable(200)
     | problems(
         *WITH_BODY,
         NotFound,
@@ -79,9 +71,7 @@ async def trade(
     request: Request,
     body: TradeRequest,
     account: Account,
-    idempotency_key: Annotated[
-        Label | None, Header(description="The same as client_order_id.")
-    ] = None,
+    _idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Buy or sell at the current price. The answer comes after the booking is durable.
 
@@ -89,12 +79,6 @@ async def trade(
     """
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
-    keys = {body.client_order_id, *request.headers.getlist("idempotency-key")} - {None}
-    if len(keys) > 1:
-        raise InvalidRequest(
-            "client_order_id and Idempotency-Key differ. Send one of them, or the same in both."
-        )
-    key = body.client_order_id or idempotency_key
     order = MarketOrder(
         account_id=account,
         ticker=parse_ticker(body.ticker),
@@ -103,7 +87,7 @@ async def trade(
         source=SOURCE,
         board=market.board,
         clock=market.clock,
-        client_order_id=key,
+        client_order_id=only_key(request, body.client_order_id),
         strategy=body.strategy,
         note=body.note,
     )
@@ -122,8 +106,7 @@ async def trade(
         trade=TradeAnswer.model_validate(booked.result.trade),
         **portfolio_fields(statement, market.clock),
     )
-    replayed = {"Idempotent-Replayed": "true"} if booked.result.replayed else None
-    return Reply(answer, headers=replayed)
+    return Reply(answer, headers=replay_headers(replayed=booked.result.replayed))
 
 
 @router.get(

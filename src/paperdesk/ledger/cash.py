@@ -1,0 +1,112 @@
+"""Deposits and withdrawals: cash that comes into an account or leaves it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from paperdesk.clock import Clock
+from paperdesk.errors import IdempotencyMismatch, InsufficientCash, InvalidRequest
+from paperdesk.ids import new_id
+from paperdesk.ledger import booking, journal
+from paperdesk.ledger.accounts import OPENING_KEY, account_row
+from paperdesk.models import CashMovement, CashMovementKind
+
+OWN_PREFIX = "paperdesk:"
+"""Keys of movements that the desk itself makes begin so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The journal's entry; `replayed` if an earlier request with the key made it."""
+
+    movement: CashMovement
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCash:
+    """Deposit or withdraw `amount`, in US dollars: more than 0, with at most 6 places.
+
+    `key` makes it repeatable: the same movement under the same key has one effect for ever,
+    another one under that key is refused.
+    """
+
+    account_id: str
+    kind: CashMovementKind
+    amount: Decimal
+    clock: Clock
+    key: str | None = None
+    note: str | None = None
+
+    def __call__(self, session: Session) -> Moved:
+        """Book it. Raises IdempotencyMismatch, InsufficientCash, or InvalidRequest beyond a cap."""
+        self._check()
+        account = account_row(session, self.account_id)
+        if self.key is not None and (earlier := self._earlier(session, self.key)):
+            return Moved(earlier, replayed=True)
+        cash = account.cash_balance + self._change
+        if cash < 0:
+            raise InsufficientCash(
+                f"Withdrawing {_dollars(self.amount)} needs that much cash, and "
+                f"{_dollars(account.cash_balance)} is there. Withdraw less, or sell something "
+                "first."
+            )
+        if cash > booking.LARGEST_AMOUNT:
+            raise InvalidRequest(
+                "An account may hold at most $1,000,000,000 in cash. Deposit less."
+            )
+        movement = self._movement(self.clock.now())
+        account.cash_balance = cash
+        journal.append(session, account, movement)
+        return Moved(movement, replayed=False)
+
+    @property
+    def _change(self) -> Decimal:
+        """What it does to the cash: the journal's amount, negative for a withdrawal."""
+        return -self.amount if self.kind is CashMovementKind.withdrawal else self.amount
+
+    def _check(self) -> None:
+        if not 0 < self.amount <= booking.LARGEST_AMOUNT:
+            raise InvalidRequest("amount: must be more than 0 and at most 1000000000 US dollars.")
+        if booking.money(self.amount) != self.amount:
+            raise InvalidRequest("amount: must have at most 6 decimal places.")
+        if self.key is not None and (self.key == OPENING_KEY or self.key.startswith(OWN_PREFIX)):
+            raise InvalidRequest(
+                f'Keys that begin with "{OWN_PREFIX}", and the key "{OPENING_KEY}", are the '
+                "desk's own. Use another Idempotency-Key."
+            )
+
+    def _earlier(self, session: Session, key: str) -> CashMovement | None:
+        movement = session.scalars(
+            select(CashMovement).where(
+                CashMovement.user_id == self.account_id, CashMovement.key == key
+            )
+        ).one_or_none()
+        if movement is None:
+            return None
+        asked = (self.kind, self._change, self.note)
+        if asked != (movement.kind, movement.amount, movement.note):
+            raise IdempotencyMismatch(
+                "This key was used before for another movement. Use a new key for a new one."
+            )
+        return movement
+
+    def _movement(self, now: datetime) -> CashMovement:
+        movement_id = new_id()
+        return CashMovement(
+            id=movement_id,
+            kind=self.kind,
+            amount=self._change,
+            key=self.key or movement_id,
+            note=self.note,
+            effective_at=now,
+            created_at=now,
+        )
+
+
+def _dollars(amount: Decimal) -> str:
+    """Return every digit: what is short by a millionth must not read as enough."""
+    return f"${amount.normalize():,f}"
