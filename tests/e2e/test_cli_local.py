@@ -26,7 +26,9 @@ def test_help_leads_a_newcomer_and_is_quick(paperdesk: Program) -> None:
     assert took < 2.5
 
 
-@pytest.mark.parametrize("command", ["buy", "watchlist", "serve", "completion", "prices"])
+@pytest.mark.parametrize(
+    "command", ["buy", "cash", "journal", "watchlist", "serve", "completion", "prices"]
+)
 def test_every_command_shows_examples(paperdesk: Program, command: str) -> None:
     result = paperdesk(command, "--help")
 

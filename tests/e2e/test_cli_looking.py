@@ -6,7 +6,18 @@ import sys
 
 import pytest
 
-from support.fake_desk import BOOKED, EMPTY_PORTFOLIO, PORTFOLIO, TRADE, FakeDesk, Reply, problem
+from support.fake_desk import (
+    BOOKED,
+    EMPTY_PORTFOLIO,
+    ENTRIES,
+    MOVED,
+    MOVEMENT,
+    PORTFOLIO,
+    TRADE,
+    FakeDesk,
+    Reply,
+    problem,
+)
 from support.program import Program
 
 QUOTE = """{"ticker": "AAPL", "price": 190.10, "previous_price": 190.2, "change": -0.1,
@@ -52,6 +63,7 @@ def test_prices_that_are_not_current_are_named(cli: Program, desk: FakeDesk) -> 
     ("command", "answer", "hint"),
     [
         ("trades", "[]", "paperdesk buy AAPL 10"),
+        ("cash", "[]", "paperdesk cash deposit"),
         ("watchlist", "[]", "paperdesk watchlist add"),
         ("prices", "[]", "paperdesk watchlist add"),
     ],
@@ -87,6 +99,31 @@ def test_all_trades_are_every_page_with_every_digit(cli: Program, desk: FakeDesk
     assert [trade["id"] for trade in json.loads(result.out)] == ["t1", "t2"]
     assert result.out.count("190.123456789") == 2
     assert desk.asked[1].path == "/api/trades?limit=500&before=1"
+
+
+def test_cash_is_shown_with_its_sign(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{MOVEMENT}]")
+
+    result = cli("cash", "--kind", "withdrawal", "--limit", "5")
+
+    assert desk.asked[0].path == "/api/cash?limit=5&kind=withdrawal"
+    row = result.out.splitlines()[1].split()
+    assert row == ["2026-11-20", "15:00:00", "withdrawal", "-200.50", "rent"]
+
+
+def test_the_journal_shows_every_kind_of_entry(cli: Program, desk: FakeDesk) -> None:
+    more = {"Link": '</api/journal?limit=500&cursor=2>; rel="next"'}
+    trade, movement = (json.dumps([entry]) for entry in json.loads(ENTRIES))
+    desk.answers(ENTRIES, Reply(trade, headers=more), movement)
+
+    lines = cli("journal", "--ticker", "AAPL").out.splitlines()
+    all_of_it = cli("journal", "--all", "--json")
+
+    assert desk.asked[0].path == "/api/journal?limit=20&ticker=AAPL"
+    number, *_, ticker, shares, value, digest = lines[1].split()
+    assert (number, ticker, shares, value, digest) == ("3", "AAPL", "10", "$1,901.23", "cd" * 8)
+    assert lines[2].split()[-3:] == ["withdrawal", "-$200.50", "ab12"]
+    assert [entry["sequence"] for entry in json.loads(all_of_it.out)] == [3, 2]
 
 
 def test_the_watchlist_shows_what_is_not_priced_yet(cli: Program, desk: FakeDesk) -> None:
@@ -149,6 +186,9 @@ def test_watching_prints_a_line_a_change(cli: Program, desk: FakeDesk) -> None:
         (["sell", "AAPL", "1"], BOOKED),
         (["portfolio"], PORTFOLIO),
         (["trades"], f"[{TRADE}]"),
+        (["journal"], ENTRIES),
+        (["cash"], f"[{MOVEMENT}]"),
+        (["cash", "withdraw", "1"], MOVED),
         (["watchlist"], f"[{QUOTE}]"),
         (["prices"], f"[{QUOTE}]"),
     ],

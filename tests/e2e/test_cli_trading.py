@@ -1,11 +1,11 @@
-"""`paperdesk buy` and `sell` against a desk that misbehaves on demand."""
+"""`paperdesk buy`, `sell` and `cash` against a desk that misbehaves on demand."""
 
 import json
 from decimal import Decimal
 
 import pytest
 
-from support.fake_desk import BOOKED, DROP, TRADE, FakeDesk, Reply, problem
+from support.fake_desk import BOOKED, DROP, MOVED, TRADE, FakeDesk, Reply, problem
 from support.program import Program
 
 
@@ -65,6 +65,32 @@ def test_json_keeps_every_digit(cli: Program, desk: FakeDesk) -> None:
     given, printed = (json.loads(text, parse_float=Decimal) for text in (exact, result.out))
     assert given == printed
     assert result.out.startswith('{\n  "cash_balance": 1098.80')
+
+
+def test_cash_is_moved_as_it_was_typed_and_told_in_two_lines(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(MOVED)
+
+    out = cli("cash", "withdraw", "200.500", "--note", "rent", "--key", "mine-1", "--account", "a1")
+    cli("cash", "deposit", "5")
+
+    assert (out.code, out.err) == (0, "")
+    assert out.out.splitlines() == ["Withdrew $200.50.", "Cash $9,799.50."]
+    asked, other = desk.asked
+    assert (asked.method, asked.path) == ("POST", "/api/cash")
+    assert json.loads(asked.body) == {"kind": "withdrawal", "amount": "200.500", "note": "rent"}
+    assert (asked.headers["X-Account"], asked.headers["Idempotency-Key"]) == ("a1", "mine-1")
+    assert json.loads(other.body) == {"kind": "deposit", "amount": "5"}
+    assert other.headers["Idempotency-Key"] != "mine-1"
+
+
+def test_a_lost_answer_moves_no_cash_twice(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(DROP, Reply(MOVED, 201, headers={"Idempotent-Replayed": "true"}))
+
+    result = cli("cash", "withdraw", "200.5")
+
+    assert result.out.splitlines()[0] == "Withdrew $200.50. (Booked before, with the same key.)"
+    assert len(desk.asked) == 2
+    assert len({asked.headers["Idempotency-Key"] for asked in desk.asked}) == 1
 
 
 @pytest.mark.parametrize("trouble", [DROP, problem(503, "UNKNOWN_OUTCOME", "Broke off.")])

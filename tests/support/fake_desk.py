@@ -19,6 +19,13 @@ EMPTY_PORTFOLIO = """{"cash_balance": 10000, "reserved_cash": 0, "buying_power":
 TRADE = """{"id": "t1", "order_id": "o1", "ticker": "AAPL", "side": "buy", "quantity": 10,
 "price": 190.123456789, "value": 1901.234568, "fee": 0, "realized_pnl": 0, "strategy": null,
 "note": null, "executed_at": "2026-11-20T15:00:00.000000Z"}"""
+MOVED = """{"id": "m1", "kind": "withdrawal", "amount": 200.500000, "cash_balance": 9799.5,
+"created_at": "2026-11-20T15:00:00.000000Z"}"""
+MOVEMENT = """{"id": "m1", "kind": "withdrawal", "amount": -200.500000, "key": "m1", "note": "rent",
+"effective_at": "2026-11-20T15:00:00.000000Z", "created_at": "2026-11-20T15:00:00.000000Z",
+"sequence": 2, "hash": "ab12"}"""
+ENTRIES = f"""[{TRADE[:-1]}, "table": "trades", "sequence": 3, "hash": "{"cd" * 32}"}},
+{MOVEMENT[:-1]}, "table": "cash_movements"}}]"""
 BOOKED = f'{PORTFOLIO[:-1]}, "trade": {TRADE}}}'
 
 

@@ -77,7 +77,7 @@ async def hashes_before(
                     table.user_id == account_id, table.sequence.in_(missing)
                 )
             )
-            known |= dict(rows.tuples().all())
+            known |= {sequence: digest for sequence, digest in rows}  # noqa: C416 - rows, typed
     return {
         entry.sequence: known[entry.sequence - 1]
         for entry in entries

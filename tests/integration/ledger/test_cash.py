@@ -146,9 +146,7 @@ async def test_withdrawals_at_once_never_overdraw(desk: TradingDesk) -> None:
     async with desk.database.read() as session:
         moved = (
             await session.scalars(
-                select(CashMovement.amount).where(
-                    CashMovement.kind == CashMovementKind.withdrawal
-                )
+                select(CashMovement.amount).where(CashMovement.kind == CashMovementKind.withdrawal)
             )
         ).all()
     assert len(moved) in {13, 14}
