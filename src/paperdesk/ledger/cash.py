@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from paperdesk.clock import Clock
 from paperdesk.errors import IdempotencyMismatch, InsufficientCash, InvalidRequest
 from paperdesk.ids import new_id
-from paperdesk.ledger import booking, journal
-from paperdesk.ledger.accounts import OPENING_KEY, account_row
+from paperdesk.ledger import booking
+from paperdesk.ledger.accounts import OPENING_KEY
+from paperdesk.ledger.books import Books
 from paperdesk.models import CashMovement, CashMovementKind
 
 OWN_PREFIX = "paperdesk:"
@@ -41,26 +41,26 @@ class MoveCash:
     key: str | None = None
     note: str | None = None
 
-    def __call__(self, session: Session) -> Moved:
+    def __call__(self, books: Books) -> Moved:
         """Book it. Raises IdempotencyMismatch, InsufficientCash, or InvalidRequest beyond a cap."""
         self._check()
-        account = account_row(session, self.account_id)
-        if self.key is not None and (earlier := self._earlier(session, self.key)):
+        account = books.account(self.account_id)
+        if self.key is not None and (earlier := self._earlier(books, self.key)):
             return Moved(earlier, replayed=True)
-        cash = account.cash_balance + self._change
+        cash = account.cash + self._change
         if cash < 0:
             raise InsufficientCash(
                 f"Withdrawing {_dollars(self.amount)} needs that much cash, and "
-                f"{_dollars(account.cash_balance)} is there. Withdraw less, or sell something "
+                f"{_dollars(account.cash)} is there. Withdraw less, or sell something "
                 "first."
             )
         if cash > booking.LARGEST_AMOUNT:
             raise InvalidRequest(
                 "An account may hold at most $1,000,000,000 in cash. Deposit less."
             )
-        movement = self._movement(self.clock.now())
-        account.cash_balance = cash
-        journal.append(session, account, movement)
+        now = self.clock.now()
+        movement = self._movement(now)
+        account.enter(movement, now)
         return Moved(movement, replayed=False)
 
     @property
@@ -79,8 +79,8 @@ class MoveCash:
                 "desk's own. Use another Idempotency-Key."
             )
 
-    def _earlier(self, session: Session, key: str) -> CashMovement | None:
-        movement = session.scalars(
+    def _earlier(self, books: Books, key: str) -> CashMovement | None:
+        movement = books.session.scalars(
             select(CashMovement).where(
                 CashMovement.user_id == self.account_id, CashMovement.key == key
             )
