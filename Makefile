@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest bench bench-quick check format schema locks clean
+.PHONY: help run test test-lowest soak bench bench-quick check format schema locks clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
 	.venv-lowest/bin/pytest -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
+
+soak: .venv/.dev ## The tests that can run for ever, for hours: MODEL_STEPS=1000000
+	MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $(BIN)/pytest -s tests/model
 
 bench: .venv-bench/.bench ## Measure the desk beside what it replaces, in about eight minutes
 	.venv-bench/bin/python -m bench
