@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
@@ -33,7 +33,7 @@ from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
-from paperdesk.users.access import Access, allow
+from paperdesk.users.access import Access, Guard
 from paperdesk.watchlist import routes as watchlist_routes
 
 DESCRIPTION = """
@@ -159,6 +159,7 @@ def create_app(
     app.state.settings = desk.settings
     app.state.desk = desk
     problems.install(app)
+    app.add_middleware(Guard)
     app.add_middleware(problems.CrashBarrier)
     app.add_middleware(Gate, allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host))
     app.add_api_route(
@@ -175,11 +176,7 @@ def create_app(
         watchlist_routes.router,
         market_routes.router,
     ):
-        app.include_router(
-            router,
-            dependencies=[Depends(allow)],
-            responses=problems.problems(Unauthenticated),
-        )
+        app.include_router(router, responses=problems.problems(Unauthenticated))
     _document_problems(app)
     return app
 

@@ -1,27 +1,28 @@
 """`Idempotency-Key`: a request that may be sent again, and has one effect for ever."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Header, Request
+from fastapi import Request
 
-from paperdesk.api.codec import Label
+from paperdesk.api.parameters import LONGEST, reads
 from paperdesk.errors import InvalidRequest
 
 _REPLAYED = "Idempotent-Replayed"
 
-IdempotencyKey = Annotated[
-    Label | None,
-    Header(
-        alias="Idempotency-Key",
-        description="Your own key: the same request under it has one effect, for ever.",
-    ),
-]
-"""A parameter that documents and checks the header; `only_key` says which key counts."""
 
-
+@reads(
+    "Idempotency-Key", "header", "Your own key: the same request under it has one effect, for ever."
+)
 def only_key(request: Request, in_body: str | None = None) -> str | None:
-    """Return the key of a request, from its header or its body. Raises InvalidRequest for two."""
-    keys = {in_body, *request.headers.getlist("idempotency-key")} - {None}
+    """Return the key of a request, from its header or its body.
+
+    Raises InvalidRequest for two keys that differ, and for a header that is empty or too long.
+    """
+    keys = set(request.headers.getlist("idempotency-key"))
+    if not all(0 < len(key) <= LONGEST for key in keys):
+        raise InvalidRequest(f"Idempotency-Key must have 1 to {LONGEST} characters.")
+    if in_body:
+        keys.add(in_body)
     if len(keys) > 1:
         raise InvalidRequest(
             "The request has two different keys. Send one Idempotency-Key; where the body has a "

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.idempotency import IdempotencyKey, only_key, replay_headers, replayable
+from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import (
     DEFAULT_LIMIT,
     PAGED,
@@ -17,6 +17,7 @@ from paperdesk.api.pages import (
     number_cursor,
     page,
 )
+from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.clock import Clock
 from paperdesk.errors import (
@@ -115,6 +116,7 @@ async def read_cash(
     "/cash",
     status_code=201,
     response_model=CashAnswer,
+    openapi_extra=documented(only_key),
     responses=replayable(201)
     | problems(*WITH_BODY, NotFound, InsufficientCash, IdempotencyMismatch, UnknownOutcome),
 )
@@ -122,7 +124,6 @@ async def move_cash(
     request: Request,
     body: CashRequest,
     account: Account,
-    _idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Deposit or withdraw cash. The answer comes after the booking is durable.
 

@@ -6,8 +6,9 @@ from fastapi import Query, Request, Response
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
-from paperdesk.api.idempotency import IdempotencyKey, only_key, replay_headers, replayable
+from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import Bound, check_span
+from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -34,7 +35,7 @@ from paperdesk.portfolio.schemas import (
     portfolio_fields,
 )
 from paperdesk.portfolio.statement import statement_of
-from paperdesk.users.access import Account
+from paperdesk.users.access import Account, current_account
 
 router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
 
@@ -54,6 +55,7 @@ async def read_portfolio(request: Request, account: Account) -> Response:
 @router.post(
     "/trade",
     response_model=PortfolioAfterTrade,
+    openapi_extra=documented(current_account, only_key),
     responses=replayable(200)
     | problems(
         *WITH_BODY,
@@ -67,12 +69,7 @@ async def read_portfolio(request: Request, account: Account) -> Response:
         UnknownOutcome,
     ),
 )
-async def trade(
-    request: Request,
-    body: TradeRequest,
-    account: Account,
-    _idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def trade(request: Request, body: TradeRequest) -> Response:
     """Buy or sell at the current price. The answer comes after the booking is durable.
 
     With a key the request may be sent again: it gets the first trade, and books nothing.
@@ -80,7 +77,7 @@ async def trade(
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
     order = MarketOrder(
-        account_id=account,
+        account_id=await current_account(request),
         ticker=parse_ticker(body.ticker),
         side=body.side,
         quantity=body.quantity,

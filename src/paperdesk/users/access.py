@@ -8,9 +8,12 @@ carries one it is refused.
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Request
 from sqlalchemy import exists, select
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from paperdesk.api.parameters import reads
+from paperdesk.api.problems import ProblemReply
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidRequest, NotFound, Unauthenticated
@@ -44,31 +47,36 @@ class Access:
         return not self._closed
 
 
-async def allow(request: Request) -> None:
-    """Let the request pass, or raise Unauthenticated."""
-    access: Access = request.app.state.access
-    if not await access.is_open():
-        raise Unauthenticated(
-            "This desk asks for an API key. Send it as Authorization: Bearer pd_…."
-        )
+class Guard:
+    """Middleware that lets nobody through to /api but those who may; its health anyone may ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with Unauthenticated."""
+        if scope["type"] == "http" and _is_guarded(scope["path"]):
+            access: Access = scope["app"].state.access
+            if not await access.is_open():
+                refusal = Unauthenticated(
+                    "This desk asks for an API key. Send it as Authorization: Bearer pd_…."
+                )
+                await ProblemReply(refusal)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
-async def current_account(
-    request: Request,
-    _x_account: Annotated[
-        str | None,
-        Header(alias="X-Account", description="The account's id; `default` if left out."),
-    ] = None,
-    _account: Annotated[
-        str | None,
-        Query(alias="account", description="The same, where a header cannot be set."),
-    ] = None,
-) -> str:
+def _is_guarded(path: str) -> bool:
+    return path.startswith("/api/") and path != "/api/health"
+
+
+@reads("account", "query", "The account's id, where a header cannot be set.")
+@reads("X-Account", "header", "The account's id; `default` if left out.")
+async def current_account(request: Request) -> str:
     """Return the id of the account that the request is about.
 
     Raises NotFound if there is none, InvalidRequest if the request names more than one.
     """
-    # Read from the request, not from the parameters: they hide a name that is given twice.
     named = {
         name
         for name in (
