@@ -14,6 +14,9 @@ REVISIONS = [
 ]
 """Newest first."""
 
+DROPPED = {"proofs"}
+"""Tables that a downgrade drops with their rows: what they hold can be made again."""
+
 
 async def go(url: str, direction: str, revision: str) -> None:
     """Migrate as the desk does, guards included."""
@@ -28,7 +31,7 @@ async def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
     async with database.reader.connect() as connection:
         found = await connection.run_sync(everything)
     await database.close()
-    return found
+    return {table: rows for table, rows in found.items() if table not in DROPPED}
 
 
 @pytest.fixture

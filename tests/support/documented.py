@@ -34,6 +34,7 @@ COLUMNS: Final[dict[str, str]] = {
     "quotes": "ticker price",
     "price_bars": "ticker timeframe start open high low close volume",
     "desk_meta": "key value",
+    "proofs": "user_id sequence hash cash_balance realized_pnl holdings accepted proven_at",
 }
 
 UNIQUE: Final[dict[str, list[str]]] = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Connection, Enum, Table
+from sqlalchemy import Column, Connection, Enum, Table, inspect
 from sqlalchemy.types import JSON, Boolean, Float, Integer, LargeBinary, String
 
 from paperdesk.db.types import FixedPoint, UtcDateTime
@@ -51,9 +51,12 @@ def fill(connection: Connection, number: int = 1) -> None:
 
 
 def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows of all tables, as plain values in the order of their keys."""
+    """Return all rows of all tables that there are, as plain values in the order of their keys."""
     found: dict[str, list[tuple[Any, ...]]] = {}
+    there = inspect(connection).get_table_names()
     for table in TABLES:
+        if table.name not in there:
+            continue
         query = table.select().order_by(*table.primary_key.columns)
         found[table.name] = [tuple(one) for one in connection.execute(query)]
     return found

@@ -38,6 +38,18 @@ Examples:
     ),
     (_RUN, "migrate", "database:migrate", "Bring the database to the newest revision.", None),
     (_RUN, "seed", "database:seed", "Make the first account, unless there is one.", None),
+    (
+        _RUN,
+        "verify",
+        "verify:verify",
+        "Prove the books, whether a desk runs or not.",
+        """\
+Changes nothing. Exits 1 when something is wrong.
+
+Examples:
+  paperdesk verify
+  paperdesk verify --json | jq .problems""",
+    ),
     (_RUN, "config", "config:config", "Show the settings and where they come from.", None),
     (
         _RUN,

@@ -55,7 +55,7 @@ def exit_code(error: BaseException) -> Exit:
         case DatabaseUnusable():
             return Exit.UNUSABLE
         # The driver of PostgreSQL is an extra, and the first import of it says that it is missing.
-        case ModuleNotFoundError(name="asyncpg"):
+        case ModuleNotFoundError(name="asyncpg" | "psycopg"):
             return Exit.UNUSABLE
         case _:
             return Exit.REFUSED
@@ -66,7 +66,7 @@ def sentence(error: BaseException) -> str:
     match error:
         case CommandFailed() | PaperdeskError():
             return one_line(str(error))
-        case ModuleNotFoundError(name="asyncpg"):
+        case ModuleNotFoundError(name="asyncpg" | "psycopg"):
             return 'PostgreSQL needs its driver: pip install "paperdesk[postgres]".'
         case _:
             return one_line(f"Unexpected {type(error).__name__}: {error}")
@@ -74,7 +74,10 @@ def sentence(error: BaseException) -> str:
 
 def is_unexpected(error: BaseException) -> bool:
     """Say whether nobody thought of the error: its sentence tells a programmer more than a user."""
-    driver = isinstance(error, ModuleNotFoundError) and error.name == "asyncpg"
+    driver = isinstance(error, ModuleNotFoundError) and error.name in {
+        "asyncpg",
+        "psycopg",
+    }
     return not driver and not isinstance(error, CommandFailed | PaperdeskError)
 
 

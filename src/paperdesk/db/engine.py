@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from paperdesk.db.lock import Ownership, WriteLock, real_path
 from paperdesk.errors import DatabaseUnusable
@@ -143,6 +143,21 @@ class Database:
             self._refuse_once_closed(self._sync_engine)
         return self._sync_engine
 
+    @contextmanager
+    def long_read(self) -> Generator[Session]:
+        """Give a plain session on a connection of its own that sees one snapshot, for a thread.
+
+        For what reads for so long that it would take a reader from the requests. On PostgreSQL
+        this needs psycopg, which the `postgres` extra installs.
+        """
+        self._check_open()
+        engine = _sqlite_long_reader(self.path) if self.path else postgresql_reader(self.url)
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
+
     async def close(self) -> None:
         """Close all connections and give up the file. Safe to call twice."""
         self._closed = True
@@ -236,6 +251,21 @@ def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
     return engine
 
 
+def _sqlite_long_reader(path: Path) -> Engine:
+    engine = create_engine(_sqlite_url(path, "sqlite"), poolclass=NullPool, connect_args=_CONNECT)
+    _configure(engine, READER_PRAGMAS, "DEFERRED")
+    return engine
+
+
+def take_any_text(connection: Any) -> None:
+    """Make a SQLite connection give text that is no UTF-8 with surrogates, and not an error."""
+
+    def decoded(text: bytes) -> str:
+        return text.decode("utf-8", "surrogateescape")
+
+    connection.text_factory = decoded
+
+
 def asyncpg_url(url: str) -> URL:
     """Return a PostgreSQL URL for asyncpg, which calls libpq's `sslmode` plain `ssl`."""
     return _renamed(url, "postgresql+asyncpg", "sslmode", "ssl")
@@ -277,6 +307,17 @@ def _postgresql(url: str) -> AsyncEngine:
 
 def _postgresql_sync(url: str) -> Engine:
     return create_engine(psycopg_url(url), isolation_level="READ COMMITTED")
+
+
+def postgresql_reader(url: str) -> Engine:
+    """Return an engine for plain sessions that read one snapshot each, for long."""
+    engine = create_engine(
+        psycopg_url(url),
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        connect_args={"connect_timeout": int(PATIENCE)},
+    )
+    return engine.execution_options(postgresql_readonly=True)
 
 
 def _configure(engine: Engine, pragmas: dict[str, str | int], begin: str) -> None:

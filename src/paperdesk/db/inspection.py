@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
 
+from paperdesk.db.engine import postgresql_reader
 from paperdesk.db.failures import is_unavailable
 from paperdesk.db.lock import real_path
 from paperdesk.errors import DatabaseUnusable
+from paperdesk.settings import sqlite_path
 
 VERSION_TABLE: Final = "alembic_version"
 _TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table'"
@@ -52,6 +57,38 @@ def snapshot(path: Path) -> Generator[sqlite3.Connection]:
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
             connection.execute("PRAGMA query_only = ON")
             yield connection
+
+
+@contextmanager
+def reading(url: str) -> Generator[Session]:
+    """Give a session that sees one snapshot of a database which another process may own.
+
+    It changes nothing. Raises DatabaseUnusable when the database cannot be read.
+    """
+    path = sqlite_path(url)
+    try:
+        with _reading_sqlite(path) if path else _reading_postgresql(url) as session:
+            yield session
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise DatabaseUnusable(f"The database cannot be read: {cause}.") from error
+
+
+@contextmanager
+def _reading_sqlite(path: Path) -> Generator[Session]:
+    with snapshot(path) as connection:
+        connection.execute("BEGIN")
+        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+        with Session(engine) as session:
+            yield session
+
+
+@contextmanager
+def _reading_postgresql(url: str) -> Generator[Session]:
+    engine = postgresql_reader(url)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
 
 
 def read_sqlite(path: Path) -> Contents:

@@ -26,6 +26,7 @@ from paperdesk.models.journal import CashMovement, PositionAdjustment, Trade
 from paperdesk.models.market import PriceBar, Quote
 from paperdesk.models.orders import Order
 from paperdesk.models.positions import PortfolioSnapshot, Position
+from paperdesk.models.proofs import Proof
 from paperdesk.models.research import Domain, ScoreSnapshot, Stock
 from paperdesk.models.signals import Signal, Webhook
 from paperdesk.models.watchlists import PRIMARY_LIST, Watchlist, WatchlistEntry
@@ -57,6 +58,7 @@ __all__ = [
     "PositionAdjustment",
     "PositionAdjustmentKind",
     "PriceBar",
+    "Proof",
     "Quote",
     "RowStatus",
     "ScoreSnapshot",

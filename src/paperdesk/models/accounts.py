@@ -18,8 +18,7 @@ class UserProfile(Base):
 
     `cash_balance` and `realized_pnl` are US dollars with 6 places. Both, with the positions, are
     the materialised view of the journal, and only the ledger's writer changes them. `head_sequence`
-    and `head_hash` are those of the newest journal entry (0 and 64 zeros before the first);
-    `verified_sequence` is how far the account's journal was last proven.
+    and `head_hash` are those of the newest journal entry (0 and 64 zeros before the first).
     """
 
     __tablename__ = "users_profile"
@@ -34,7 +33,6 @@ class UserProfile(Base):
     realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0), server_default=text("0"))
     head_sequence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     head_hash: Mapped[str] = mapped_column(default="0" * 64, server_default="0" * 64)
-    verified_sequence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

@@ -1,0 +1,121 @@
+"""Marks: how far an account was proven, and what an operator accepted although it was wrong."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, delete, select, type_coerce
+from sqlalchemy.orm import Session
+
+from paperdesk.db.types import EXACT, MONEY_SCALE
+from paperdesk.ledger.proof.entries import table_of
+from paperdesk.ledger.proof.replay import Account, Holding, Point
+from paperdesk.models import DeskMeta, Proof, UserProfile
+
+ACCEPTED: Final = "accepted_problems"
+"""The fact in `desk_meta` that holds the problems an operator accepted."""
+
+AT_ONCE: Final = 100
+"""Accounts whose marks are moved in one transaction, so that no trade waits long."""
+
+
+def newest(session: Session, account_id: str) -> Point | None:
+    """Return the point from which an account's proof may go on; None for its beginning.
+
+    A mark that cannot be read counts as none: it only saves time.
+    """
+    proofs = table_of(Proof).c
+    row = session.execute(_points(account_id).order_by(proofs.sequence.desc()).limit(1)).first()
+    try:
+        return _point(*row) if row else None
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def accepted(session: Session, account_id: str) -> list[Point]:
+    """Return the states of an account that an operator accepted, the oldest first."""
+    proofs = table_of(Proof).c
+    query = _points(account_id).where(proofs.accepted).order_by(proofs.sequence)
+    return [_point(*row) for row in session.execute(query)]
+
+
+def accepted_problems(session: Session) -> list[tuple[str | None, int | None, str]]:
+    """Return the problems that an operator accepted."""
+    stored = session.scalar(select(DeskMeta.value).where(DeskMeta.key == ACCEPTED))
+    return [(each[0], each[1], each[2]) for each in json.loads(stored)] if stored else []
+
+
+def move(session: Session, points: Mapping[str, Point], now: datetime) -> None:
+    """Note that accounts are proven up to here. What was accepted stays noted."""
+    proofs = table_of(Proof).c
+    ids = _lock(session, points)
+    session.execute(delete(Proof).where(proofs.user_id.in_(ids), ~proofs.accepted))
+    kept = select(proofs.user_id, proofs.sequence).where(proofs.user_id.in_(ids))
+    there = {(account_id, sequence) for account_id, sequence in session.execute(kept)}
+    session.add_all(
+        _row(account_id, points[account_id], now)
+        for account_id in ids
+        if (account_id, points[account_id].sequence) not in there
+    )
+
+
+def accept(
+    session: Session,
+    points: Mapping[str, Point],
+    problems: Iterable[tuple[str | None, int | None, str]],
+    now: datetime,
+) -> None:
+    """Take accounts as they stand for the truth from here on, and note what was wrong."""
+    proofs = table_of(Proof).c
+    for account_id in _lock(session, points):
+        point = points[account_id]
+        same = (proofs.user_id == account_id) & (proofs.sequence == point.sequence)
+        session.execute(delete(Proof).where((proofs.user_id == account_id) & ~proofs.accepted))
+        session.execute(delete(Proof).where(same))
+        row = _row(account_id, point, now)
+        row.accepted = True
+        session.add(row)
+    known = [*accepted_problems(session)]
+    known += [problem for problem in problems if problem not in known]
+    session.merge(DeskMeta(key=ACCEPTED, value=json.dumps(known)))
+
+
+def _lock(session: Session, points: Mapping[str, Point]) -> list[str]:
+    """Lock the accounts, so that two processes do not write the same mark; return their ids."""
+    return list(
+        session.scalars(
+            select(UserProfile.id)
+            .where(UserProfile.id.in_(points))
+            .order_by(UserProfile.id)
+            .with_for_update()
+        )
+    )
+
+
+def _row(account_id: str, point: Point, now: datetime) -> Proof:
+    return Proof(
+        user_id=account_id,
+        sequence=point.sequence,
+        hash=point.hash,
+        cash_balance=EXACT.scaleb(point.account.cash, -MONEY_SCALE),
+        realized_pnl=EXACT.scaleb(point.account.realized, -MONEY_SCALE),
+        holdings=point.account.holdings,
+        proven_at=now,
+    )
+
+
+def _points(account_id: str) -> Any:
+    proofs = table_of(Proof).c
+    return select(
+        proofs.sequence,
+        proofs.hash,
+        type_coerce(proofs.cash_balance, BigInteger),
+        type_coerce(proofs.realized_pnl, BigInteger),
+        proofs.holdings,
+    ).where(proofs.user_id == account_id)
+
+
+def _point(sequence: int, head: str, cash: int, realized: int, holdings: Any) -> Point:
+    held = {ticker: Holding(int(each[0]), int(each[1])) for ticker, each in holdings.items()}
+    return Point(sequence, head, Account(cash, realized, held))

@@ -1,0 +1,200 @@
+"""The proof finds sound books sound, and one changed bit anywhere in them."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Enum, String, Table, Text, text, update
+from sqlalchemy.orm import Session
+
+from paperdesk.db.engine import Database
+from paperdesk.db.types import FixedPoint, UtcDateTime
+from paperdesk.ledger.proof import proving
+from paperdesk.ledger.proof.proving import Problem
+from paperdesk.models import Base
+from support.databases import START
+from support.handwritten import write_books
+
+TABLES = Base.metadata.tables
+JOURNAL = ("trades", "cash_movements", "position_adjustments")
+JUDGED: dict[str, str] = {name: " ".join(TABLES[name].c.keys()) for name in JOURNAL} | {
+    "positions": "user_id ticker quantity cost_basis avg_cost",
+    "users_profile": "id cash_balance realized_pnl head_sequence head_hash",
+    "orders": "user_id ticker side status quantity filled_quantity filled_avg_price filled_at",
+}
+"""What the proof answers for."""
+
+PLACES = [(table, column) for table, columns in JUDGED.items() for column in columns.split()]
+
+
+@pytest.fixture
+async def books(database: Database) -> AsyncIterator[Session]:
+    """A session over books written by hand, with nothing in the database to protect them."""
+    with database.sync_session() as session:
+        write_books(session)
+        session.commit()
+        if database.dialect == "sqlite":
+            session.execute(text("PRAGMA ignore_check_constraints = ON"))
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def tampered(session: Session) -> Iterator[Session]:
+    """Let the block change what it likes; all of it is taken back."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        for name in session.scalars(
+            text("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        ).all():
+            session.execute(text(f"DROP TRIGGER {name}"))
+    else:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+    yield session
+    session.rollback()
+
+
+def flipped(column: Column[Any], value: Any) -> Any:
+    """Return a value that differs in one bit, or as little as one can of its kind."""
+    match value:
+        case None:
+            kinds = {String: "", Text: "", FixedPoint: Decimal(1), UtcDateTime: START}
+            return next((one for kind, one in kinds.items() if isinstance(column.type, kind)), 1)
+        case Decimal():
+            scale = getattr(column.type, "scale", 0)
+            return Decimal(int(value.scaleb(scale)) ^ (1 << random.randrange(50))).scaleb(-scale)
+        case datetime():
+            return value + timedelta(microseconds=1 << random.randrange(40))
+        case int():
+            return value ^ (1 << random.randrange(50))
+        case _ if isinstance(column.type, Enum):
+            return random.choice([each for each in column.type.enums if each != value])
+        case _:
+            place = random.randrange(len(value))
+            changed = chr(ord(value[place]) ^ (1 << random.randrange(6)) or 1)
+            return value[:place] + changed + value[place + 1 :]
+
+
+def is_judged(table: str, column: str, row: Any) -> bool:
+    """Say whether the trades tell what stands there: they know of no order that is not filled."""
+    if table != "orders" or row.status == "filled":
+        return True
+    return column in {"filled_quantity", "filled_avg_price", "filled_at"} or (
+        column in {"user_id", "ticker", "side"} and row.filled_quantity > 0
+    )
+
+
+def change(session: Session, table: Table, row: Any, **values: Any) -> None:
+    key = next(iter(table.primary_key.columns))
+    session.execute(update(table).where(key == row._mapping[key.name]).values(values))
+
+
+def rows(session: Session, table: str) -> list[Any]:
+    order = "sequence" if table in JOURNAL else next(iter(TABLES[table].primary_key)).name
+    return list(session.execute(TABLES[table].select().order_by(order)))
+
+
+def test_sound_books_are_proven(books: Session) -> None:
+    verdict = proving.prove(books)
+
+    assert verdict.problems == []
+    assert (verdict.checked.accounts, verdict.checked.trades) == (3, 10)
+    assert (verdict.checked.cash_movements, verdict.checked.position_adjustments) == (4, 2)
+    assert proving.look(books).problems == []
+
+
+def test_any_changed_bit_is_found_and_its_entry_named(books: Session) -> None:
+    for table, column in PLACES:
+        judged = [row for row in rows(books, table) if is_judged(table, column, row)]
+        for row in random.sample(judged, min(3, len(judged))):
+            before = row._mapping[column]
+            after = flipped(TABLES[table].c[column], before)
+            if column == "sequence":
+                # No lower bit: another entry may have that number.
+                after = before ^ (1 << random.randrange(10, 50))
+            with tampered(books):
+                change(books, TABLES[table], row, **{column: after})
+                found = proving.prove(books).problems
+            place = f"{table}.{column} {before!r} -> {after!r}"
+            assert found, place
+            if table in JOURNAL and column not in {"user_id", "sequence"}:
+                assert [(p.account, p.sequence) for p in found] == [(row.user_id, row.sequence)], (
+                    place
+                )
+
+
+@pytest.mark.parametrize("table", [*JOURNAL, "positions", "users_profile", "orders"])
+def test_a_deleted_row_is_found(books: Session, table: str) -> None:
+    for row in rows(books, table):
+        if table == "orders" and row.filled_quantity == 0:
+            continue
+        with tampered(books):
+            key = next(iter(TABLES[table].primary_key))
+            books.execute(TABLES[table].delete().where(key == row.id))
+            found = proving.prove(books).problems
+        if table in JOURNAL:
+            assert (row.user_id, row.sequence) in {(p.account, p.sequence) for p in found}
+        assert found, row
+
+
+def swap_numbers(session: Session, table: Table, one: Any, other: Any) -> None:
+    change(session, table, one, sequence=-1)
+    change(session, table, other, sequence=one.sequence)
+    change(session, table, one, sequence=other.sequence)
+
+
+def swap_all_but_the_number(session: Session, table: Table, one: Any, other: Any) -> None:
+    kept = {"id", "sequence"}
+    values = [{k: v for k, v in row._mapping.items() if k not in kept} for row in (one, other)]
+    change(session, table, one, **values[1])
+    change(session, table, other, **values[0])
+
+
+def swap_places_and_hashes(session: Session, table: Table, one: Any, other: Any) -> None:
+    swap_numbers(session, table, one, other)
+    change(session, table, one, hash=other.hash)
+    change(session, table, other, hash=one.hash)
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [swap_numbers, swap_all_but_the_number, swap_places_and_hashes],
+    ids=lambda swap: swap.__name__,
+)
+def test_a_swapped_pair_is_found(books: Session, swap: Callable[..., None]) -> None:
+    trades = [
+        row for row in rows(books, "trades") if row.user_id == rows(books, "trades")[0].user_id
+    ]
+    for one, other in pairwise(trades):
+        with tampered(books):
+            swap(books, TABLES["trades"], one, other)
+            found = proving.prove(books).problems
+        assert found[0].sequence == one.sequence
+
+
+def test_rows_of_no_account_are_found(books: Session) -> None:
+    for table in (*JOURNAL, "positions", "orders"):
+        with tampered(books):
+            row = rows(books, table)[0]
+            copy = dict(row._mapping) | {"id": "another", "user_id": "nobody"}
+            books.execute(TABLES[table].insert().values(copy))
+            found = proving.prove(books).problems
+        assert found == [
+            Problem("nobody", copy.get("sequence"), f"1 row(s) in {table} belong to no account.")
+        ]
+
+
+def test_entry_beyond_the_head_is_found(books: Session) -> None:
+    row = rows(books, "cash_movements")[0]
+    copy = dict(row._mapping) | {"id": "another", "sequence": 99, "key": "another"}
+    with tampered(books):
+        books.execute(TABLES["cash_movements"].insert().values(copy))
+        found = proving.prove(books).problems
+        quickly = proving.look(books).problems
+    assert [(p.account, p.sequence) for p in found] == [(row.user_id, 99)]
+    assert quickly == found
