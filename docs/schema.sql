@@ -1,4 +1,4 @@
--- Paperdesk at revision 0003, as SQLite has it.
+-- Paperdesk at revision 0004, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE api_keys (
@@ -292,6 +292,22 @@ CREATE TABLE price_bars (
     CONSTRAINT ck_price_bars_prices_sane CHECK (low > 0 AND high >= low)
 );
 
+CREATE TABLE proofs (
+    user_id VARCHAR(36) NOT NULL,
+    sequence BIGINT NOT NULL,
+    hash VARCHAR NOT NULL,
+    cash_balance BIGINT NOT NULL,
+    realized_pnl BIGINT NOT NULL,
+    holdings JSON NOT NULL,
+    accepted BOOLEAN DEFAULT false NOT NULL,
+    proven_at VARCHAR(27) NOT NULL,
+    CONSTRAINT pk_proofs PRIMARY KEY (user_id, sequence),
+    CONSTRAINT ck_proofs_sequence_not_negative CHECK (sequence >= 0),
+    CONSTRAINT ck_proofs_cash_balance_whole CHECK (typeof(cash_balance) IN ('integer')),
+    CONSTRAINT ck_proofs_realized_pnl_whole CHECK (typeof(realized_pnl) IN ('integer')),
+    CONSTRAINT fk_proofs_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id)
+);
+
 CREATE TABLE quotes (
     ticker VARCHAR(24) NOT NULL,
     price BIGINT NOT NULL,
@@ -408,7 +424,6 @@ CREATE TABLE users_profile (
     realized_pnl BIGINT DEFAULT 0 NOT NULL,
     head_sequence BIGINT DEFAULT 0 NOT NULL,
     head_hash VARCHAR DEFAULT '0000000000000000000000000000000000000000000000000000000000000000' NOT NULL,
-    verified_sequence BIGINT DEFAULT 0 NOT NULL,
     created_at VARCHAR(27) NOT NULL,
     CONSTRAINT pk_users_profile PRIMARY KEY (id),
     CONSTRAINT ck_users_profile_cash_balance_whole CHECK (typeof(cash_balance) IN ('integer')),

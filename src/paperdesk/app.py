@@ -51,7 +51,7 @@ class DatabaseHealth(Answer):
 
     dialect: Literal["sqlite", "postgresql"]
     journal_mode: Annotated[str | None, Field(description="wal on SQLite, null on PostgreSQL")]
-    revision: Annotated[str, Field(examples=["0003"])]
+    revision: Annotated[str, Field(examples=["0004"])]
 
 
 class MarketHealth(Answer):

@@ -89,42 +89,11 @@ def test_what_cannot_have_been_booked_is_told(wrong: dict[str, Any], said: str) 
 
 def test_adjustments_change_holdings_and_cash() -> None:
     account = Account(cash=0, holdings={"OLD": Holding(10 * 10**9, 100 * 10**6)})
-    none: dict[str, Any] = {
-        "new_ticker": None,
-        "numerator": None,
-        "denominator": None,
-        "quantity": 0,
-        "cost": 0,
-        "amount": 0,
-    }
 
-    account.adjust(
-        Adjustment(
-            **none | {"kind": "stock_split", "ticker": "OLD", "numerator": 3, "denominator": 2}
-        )
-    )
-    account.adjust(
-        Adjustment(**none | {"kind": "symbol_change", "ticker": "OLD", "new_ticker": "NEW"})
-    )
-    account.adjust(
-        Adjustment(
-            **none
-            | {
-                "kind": "spin_off",
-                "ticker": "NEW",
-                "new_ticker": "SPUN",
-                "quantity": 10**9,
-                "cost": 25 * 10**6,
-                "amount": 7,
-            }
-        )
-    )
-    account.adjust(
-        Adjustment(
-            **none
-            | {"kind": "transfer", "ticker": "SPUN", "quantity": -(10**9), "cost": -25 * 10**6}
-        )
-    )
+    account.adjust(Adjustment("stock_split", "OLD", None, 3, 2, 0, 0, 0))
+    account.adjust(Adjustment("symbol_change", "OLD", "NEW", None, None, 0, 0, 0))
+    account.adjust(Adjustment("spin_off", "NEW", "SPUN", None, None, 10**9, 25 * 10**6, 7))
+    account.adjust(Adjustment("transfer", "SPUN", None, None, None, -(10**9), -25 * 10**6, 0))
 
     assert account.holdings == {"NEW": Holding(15 * 10**9, 75 * 10**6)}
     assert account.cash == 7

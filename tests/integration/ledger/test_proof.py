@@ -181,7 +181,7 @@ def test_rows_of_no_account_are_found(books: Session) -> None:
     for table in (*JOURNAL, "positions", "orders"):
         with tampered(books):
             row = rows(books, table)[0]
-            copy = dict(row._mapping) | {"id": "another", "user_id": "nobody"}
+            copy: dict[str, Any] = dict(row._mapping) | {"id": "another", "user_id": "nobody"}
             books.execute(TABLES[table].insert().values(copy))
             found = proving.prove(books).problems
         assert found == [

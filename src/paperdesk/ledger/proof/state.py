@@ -1,7 +1,8 @@
 """One hash over all that the books say: equal where the same commands led, on either database.
 
 Left out are ids made at random, the journal's hashes (which cover such ids), and the times at which
-rows were last written. An order whose key is its own random id is known by its first trade.
+rows were last written. What has no key of its caller's has its own random id for a key: that is
+left out too, and such an order is known by its first trade.
 """
 
 import hashlib
@@ -27,12 +28,14 @@ from paperdesk.ledger.proof.entries import (
 from paperdesk.models import DEFAULT_ACCOUNT, Order, Position, Trade, UserProfile
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=repr).encode
-_RANDOM: Final = frozenset({"id", "user_id", "order_id"})
+_RANDOM: Final = frozenset({"id", "user_id", "order_id", "key"})
 _BUSINESS: Final = {
     table: itemgetter(*(i for i, name in enumerate(FIELDS[table]) if name not in _RANDOM))
     for table in JOURNAL
 }
 """Takes from an entry's fields those that the same commands fill with the same values."""
+
+_KEY: Final = {table: FIELDS[table].index("key") for table in JOURNAL if "key" in FIELDS[table]}
 
 _ORDER_ID: Final = ORDER_FIELDS.index("id")
 _ORDER_KEY: Final = ORDER_FIELDS.index("client_order_id")
@@ -110,6 +113,8 @@ def _fields(entry: Raw | None) -> Sequence[Any]:
     fields = [entry.table.__tablename__, *_BUSINESS[entry.table](entry.values)]
     if entry.table is Trade:
         fields.append(_key(entry.order[_ORDER_ID], entry.order[_ORDER_KEY]))
+    else:
+        fields.append(_key(entry.values[0], entry.values[_KEY[entry.table]]))
     return fields
 
 
@@ -148,8 +153,9 @@ def _orders_query(dialect: str) -> Any:
     )
 
 
-def _key(order_id: str | None, key: str | None) -> str | None:
-    return None if key == order_id else key
+def _key(own_id: str | None, key: str | None) -> str | None:
+    """Return a caller's key; None where there was none, and the id at random stands for it."""
+    return None if key == own_id else key
 
 
 def _bytes(values: Sequence[Any]) -> bytes:
