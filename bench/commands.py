@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from bench import report
+from bench.designs import designs as measure_designs
 from bench.machine import facts
 from bench.profiling import profile as summary_of
 from bench.rounds import Plan
@@ -49,6 +50,14 @@ def trades(
 ) -> None:
     """Measure durable trades over HTTP, beside an empty POST."""
     run([lambda: measure_trades(plan(clients, seconds, rounds))], out)
+
+
+@app.command
+def designs(
+    *, clients: Clients = "32,128", seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None
+) -> None:
+    """Measure durable trades beside the designs that the desk replaces."""
+    run([lambda: measure_designs(plan(clients, seconds, rounds))], out)
 
 
 @app.command

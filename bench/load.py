@@ -125,9 +125,10 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
-def post(path: str, body: bytes = b"", *headers: str) -> bytes:
+def post(path: str, body: bytes = b"", *headers: str, method: str = "POST") -> bytes:
     """Return the bytes of a POST, as JSON where there is a body."""
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers]
+    length = f"Content-Length: {len(body)}"
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", length, *headers]
     if body:
         lines.append("Content-Type: application/json")
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.load import drive
 from bench.servers import Server, desk, scratch
-from bench.trading import Trader
+from bench.trading import trader_of
 
 _RATE = 400
 _LINES = 25
@@ -19,8 +19,7 @@ _WAITS = ("futures/thread.py", "aiosqlite/core.py", "runners.py", "threading.py"
 def profile(clients: int, seconds: float) -> str:
     """Return what each thread of a desk does while it books trades, as text."""
     with scratch() as folder, desk(folder / "desk.db") as server:
-        trader = Trader(server)
-        trader.buy_portfolio()
+        trader = trader_of(server)
         raw = folder / "raw.txt"
         drive(server.url, trader.ask, clients=clients, seconds=1)
         with _sampling(server, raw, seconds) as sampler:

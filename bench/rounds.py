@@ -7,6 +7,7 @@ from statistics import median
 
 from bench.load import Ask, Load, drive
 from bench.report import say
+from bench.servers import Server
 
 _SETTLING = 0.2
 """Seconds between two runs, in which a server ends what the last clients left."""
@@ -14,12 +15,20 @@ _SETTLING = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server with what it is asked, and what to do with each run's outcome."""
+    """What is measured: `run` loads it with some clients for some seconds."""
 
     name: str
-    url: str
-    ask: Ask
-    settle: Callable[[Load], Load] = Load.all_good
+    run: Callable[[int, float], Load]
+
+
+def asking(
+    name: str, server: Server, ask: Ask, settle: Callable[[Load], Load] = Load.all_good
+) -> Contender:
+    """Return a server as a contender: what it is asked, and what to do with each run's outcome."""
+    return Contender(
+        name,
+        lambda clients, seconds: settle(drive(server.url, ask, clients=clients, seconds=seconds)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,6 @@ def details(loads: Sequence[Load]) -> str:
 
 
 def _run(contender: Contender, clients: int, seconds: float) -> Load:
-    load = contender.settle(drive(contender.url, contender.ask, clients=clients, seconds=seconds))
+    load = contender.run(clients, seconds)
     time.sleep(_SETTLING)
     return load

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from bench.load import post
 from bench.report import Figure, Part
-from bench.rounds import Contender, Plan, details, in_turns, rate, ratio
+from bench.rounds import Plan, asking, details, in_turns, rate, ratio
 from bench.servers import desk, rival, scratch
-from bench.trading import Trader, check_file
+from bench.trading import Trader, check_file, trader_of
 
 AIMS = {1: (0.20, 0.25), 8: (0.35, 0.45), 32: (0.45, 0.60), 128: (0.50, 0.70)}
 """By the number of clients: the aim, and the stretch."""
@@ -32,12 +32,11 @@ def trades(plan: Plan) -> Part:
 def against_empty(part: Part, database: str | Path, plan: Plan) -> Trader:
     """Measure a desk on some database beside the empty POST; the desk has stopped afterwards."""
     with rival("empty:app") as bare, desk(database) as server:
-        trader = Trader(server)
         idle = server.resident()
-        trader.buy_portfolio()
+        trader = trader_of(server)
         contenders = [
-            Contender("empty POST", bare.url, lambda _: _EMPTY),
-            Contender("desk", server.url, trader.ask, trader.settle),
+            asking("empty POST", bare, lambda _: _EMPTY),
+            asking("desk", server, trader.ask, trader.settle),
         ]
         for clients in plan.clients:
             loads = in_turns(contenders, clients, plan)

@@ -6,9 +6,8 @@ portfolio of ten positions and nothing is ever refused.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -24,49 +23,65 @@ class BooksDiffer(Exception):
     """What was acknowledged is not what is in the books."""
 
 
-@dataclass(slots=True)
+MARK = b"%"
+"""Stands in a request where each one has a number of its own."""
+
+Request = Callable[[int, bool], bytes]
+"""Gives the request that buys 0.01 shares of a ticker, by its number, or sells them."""
+
+
 class Trader:
-    """Makes the requests of all clients of one desk, and counts what was acknowledged."""
+    """Makes the requests of all clients of one server, and counts what was acknowledged."""
 
-    server: Server
-    acknowledged: int = 0
-    _numbers: "count[int]" = field(default_factory=count)
-    _sells: dict[int, bool] = field(default_factory=dict)
-    _bodies: dict[tuple[int, bool], bytes] = field(default_factory=dict)
-
-    def buy_portfolio(self) -> None:
-        """Buy one share of each ticker."""
-        connection = Connection(self.server.url)
-        for ticker in TICKERS:
-            body = _body(ticker, "buy", "1")
-            status, _, answer = connection.exchange(
-                post("/api/portfolio/trade", body, f"Idempotency-Key: opening-{ticker}")
-            )
-            if status != _FOUND:
-                raise BooksDiffer(f"The opening purchase was answered {status}: {answer!r}")
-            self.acknowledged += 1
-        connection.socket.close()
+    def __init__(self, request: Request) -> None:
+        self.acknowledged = 0
+        self._request = request
+        self._numbers = count()
+        self._sells: dict[int, bool] = {}
+        self._made: dict[tuple[int, bool], tuple[bytes, bytes]] = {}
 
     def ask(self, client: int) -> bytes:
         """Return the next request of a client: it sells what it bought last."""
         selling = self._sells.get(client, False)
         self._sells[client] = not selling
-        head, tail = self._parts(client % len(TICKERS), selling=selling)
-        return b"%s%012d%s" % (head, next(self._numbers), tail)
+        ticker = client % len(TICKERS)
+        if (made := self._made.get((ticker, selling))) is None:
+            head, _, tail = self._request(ticker, selling).partition(MARK)
+            made = self._made[ticker, selling] = head, tail
+        if not made[1]:
+            return made[0]
+        return b"%s%012d%s" % (made[0], next(self._numbers), made[1])
 
     def settle(self, load: Load) -> Load:
         """Count the acknowledged trades of a run, all of which must have been."""
         self.acknowledged += load.all_good().acknowledged
         return load
 
-    def _parts(self, ticker: int, *, selling: bool) -> Sequence[bytes]:
-        request = self._bodies.get((ticker, selling))
-        if request is None:
-            body = _body(TICKERS[ticker], "sell" if selling else "buy", "0.01")
-            request = post("/api/portfolio/trade", body, "Idempotency-Key: bench-%")
-            self._bodies[ticker, selling] = request
-        head, _, tail = request.partition(b"%")
-        return head, tail
+
+def trader_of(server: Server) -> Trader:
+    """Return the trader of a desk, after it bought one share of each ticker."""
+    trader = Trader(_desk_request)
+    connection = Connection(server.url)
+    for ticker in TICKERS:
+        body = trade_body(ticker, "buy", "1")
+        status, _, answer = connection.exchange(
+            post("/api/portfolio/trade", body, f"Idempotency-Key: opening-{ticker}")
+        )
+        if status != _FOUND:
+            raise BooksDiffer(f"The opening purchase was answered {status}: {answer!r}")
+        trader.acknowledged += 1
+    connection.socket.close()
+    return trader
+
+
+def trade_body(ticker: str, side: str, quantity: str) -> bytes:
+    """Return the JSON of a trade."""
+    return f'{{"ticker":"{ticker}","side":"{side}","quantity":{quantity}}}'.encode()
+
+
+def _desk_request(ticker: int, selling: bool) -> bytes:  # noqa: FBT001 - a Request
+    body = trade_body(TICKERS[ticker], "sell" if selling else "buy", "0.01")
+    return post("/api/portfolio/trade", body, f"Idempotency-Key: bench-{MARK.decode()}")
 
 
 def check_file(path: Path, acknowledged: int) -> str:
@@ -97,7 +112,3 @@ def _proof(path: Path) -> str:
     if done.returncode:
         raise BooksDiffer(f"paperdesk verify: {done.stdout}{done.stderr}")
     return ", proven by paperdesk verify"
-
-
-def _body(ticker: str, side: str, quantity: str) -> bytes:
-    return f'{{"ticker":"{ticker}","side":"{side}","quantity":{quantity}}}'.encode()
