@@ -2,18 +2,27 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from bench import report
+from bench.boot import boot as measure_boot
 from bench.designs import designs as measure_designs
+from bench.history import MANY, MANY_SNAPSHOTS
+from bench.history import history as measure_history
 from bench.machine import facts
 from bench.profiling import profile as summary_of
+from bench.reads import reads as measure_reads
+from bench.reads import reads_on_postgresql
 from bench.rounds import Plan
 from bench.servers import BUILD
+from bench.streams import STREAMS
+from bench.streams import streams as measure_streams
 from bench.trades import trades as measure_trades
+from bench.trades import trades_on_postgresql
 
 app = App("bench", help="Measure the desk. Without a command: everything.", version_flags=[])
 
@@ -58,6 +67,48 @@ def designs(
 ) -> None:
     """Measure durable trades beside the designs that the desk replaces."""
     run([lambda: measure_designs(plan(clients, seconds, rounds))], out)
+
+
+@app.command
+def reads(
+    *, clients: Clients = "32", seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None
+) -> None:
+    """Measure reads over HTTP, beside an empty GET."""
+    run([lambda: measure_reads(plan(clients, seconds, rounds))], out)
+
+
+@app.command
+def postgres(
+    *,
+    clients: Clients = "1,8,32,128",
+    seconds: Seconds = 2,
+    rounds: RoundCount = 2,
+    out: Out = None,
+) -> None:
+    """Measure trades and reads of a desk on PostgreSQL."""
+    some = plan(clients, seconds, rounds)
+    few = replace(some, clients=[32])
+    run([lambda: trades_on_postgresql(some), lambda: reads_on_postgresql(few)], out)
+
+
+@app.command
+def history(
+    *, seconds: Seconds = 4, many: int = MANY, snapshots: int = MANY_SNAPSHOTS, out: Out = None
+) -> None:
+    """Measure a desk with a million trades beside one with a thousand."""
+    run([lambda: measure_history(seconds, many=many, snapshots=snapshots)], out)
+
+
+@app.command
+def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> None:
+    """Measure price streams on one core."""
+    run([lambda: measure_streams(count, seconds)], out)
+
+
+@app.command
+def boot(*, out: Out = None) -> None:
+    """Measure the start of a desk, and its memory when idle."""
+    run([measure_boot], out)
 
 
 @app.command

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,21 @@ def desk(database: str | Path, **settings: str) -> Generator[Server]:
         yield server
     if server.process.returncode:
         raise ServerFailed(f"paperdesk serve ended with {server.process.returncode}.")
+
+
+@contextmanager
+def desk_on(port: int, database: str | Path) -> Generator[subprocess.Popen[str]]:
+    """Run a desk on a port without waiting until it is ready."""
+    command = [sys.executable, "-m", "paperdesk", "serve", "--port", str(port)]
+    with process(command, environment(database)) as started:
+        yield started
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextmanager

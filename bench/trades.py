@@ -1,8 +1,10 @@
 """Durable trades over HTTP, as a ratio to an empty POST at the same number of clients."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.load import post
+from bench.postgres import check_database, new_database, postgresql
 from bench.report import Figure, Part
 from bench.rounds import Plan, asking, details, in_turns, rate, ratio
 from bench.servers import desk, rival, scratch
@@ -14,22 +16,35 @@ AIMS = {1: (0.20, 0.25), 8: (0.35, 0.45), 32: (0.45, 0.60), 128: (0.50, 0.70)}
 _EMPTY = post("/")
 
 
+_WORKLOAD = (
+    "POST /api/portfolio/trade with an Idempotency-Key: order, trade, position, cash, snapshot, "
+    "journal hash, one account of ten positions; beside an empty POST of a bare FastAPI app"
+)
+
+
 def trades(plan: Plan) -> Part:
-    """Measure the desk on a fresh SQLite file, synchronous=FULL."""
-    part = Part(
-        "Durable trades, SQLite",
-        "POST /api/portfolio/trade with an Idempotency-Key on a fresh file, synchronous=FULL: "
-        "order, trade, position, cash, snapshot, journal hash, one account of ten positions; "
-        "beside an empty POST of a bare FastAPI app",
-    )
+    """Measure the desk on a fresh SQLite file."""
+    part = Part("Durable trades, SQLite", f"{_WORKLOAD}. A fresh file, synchronous=FULL")
     with scratch() as folder:
         path = folder / "desk.db"
-        trader = against_empty(part, path, plan)
+        trader = against_empty(part, path, plan, AIMS)
         part.checks.append(check_file(path, trader.acknowledged))
     return part
 
 
-def against_empty(part: Part, database: str | Path, plan: Plan) -> Trader:
+def trades_on_postgresql(plan: Plan) -> Part:
+    """Measure the desk on a fresh PostgreSQL database."""
+    part = Part("Durable trades, PostgreSQL", f"{_WORKLOAD}. A server on this machine, fsync on")
+    with postgresql() as server:
+        database = new_database(server, "trades")
+        trader = against_empty(part, database, plan, {})
+        part.checks.append(check_database(database, trader.acknowledged))
+    return part
+
+
+def against_empty(
+    part: Part, database: str | Path, plan: Plan, aims: Mapping[int, tuple[float, float]]
+) -> Trader:
     """Measure a desk on some database beside the empty POST; the desk has stopped afterwards."""
     with rival("empty:app") as bare, desk(database) as server:
         idle = server.resident()
@@ -40,7 +55,7 @@ def against_empty(part: Part, database: str | Path, plan: Plan) -> Trader:
         ]
         for clients in plan.clients:
             loads = in_turns(contenders, clients, plan)
-            aim, stretch = AIMS.get(clients, (None, None))
+            aim, stretch = aims.get(clients, (None, None))
             part.figures.append(
                 Figure(
                     f"{clients} client{'s' if clients > 1 else ''}",

@@ -60,7 +60,7 @@ class Trader:
 
 def trader_of(server: Server) -> Trader:
     """Return the trader of a desk, after it bought one share of each ticker."""
-    trader = Trader(_desk_request)
+    trader = Trader(desk_request)
     connection = Connection(server.url)
     for ticker in TICKERS:
         body = trade_body(ticker, "buy", "1")
@@ -79,7 +79,8 @@ def trade_body(ticker: str, side: str, quantity: str) -> bytes:
     return f'{{"ticker":"{ticker}","side":"{side}","quantity":{quantity}}}'.encode()
 
 
-def _desk_request(ticker: int, selling: bool) -> bytes:  # noqa: FBT001 - a Request
+def desk_request(ticker: int, selling: bool) -> bytes:  # noqa: FBT001 - a Request
+    """Return the bytes of one trade of a desk."""
     body = trade_body(TICKERS[ticker], "sell" if selling else "buy", "0.01")
     return post("/api/portfolio/trade", body, f"Idempotency-Key: bench-{MARK.decode()}")
 

@@ -7,7 +7,6 @@ changed from outside: unlike everything else here it does not wait for the disk 
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from bench.load import Connection, post
 from bench.rivals import schema
-from bench.servers import Server, ServerFailed, process
+from bench.servers import Server, ServerFailed, free_port, process
 from bench.trading import TICKERS
 
 ACCOUNT = "default00000000"
@@ -47,7 +46,7 @@ def version() -> str:
 @contextmanager
 def pocketbase(folder: Path) -> Generator[Server]:
     """Serve a fresh PocketBase with one account and ten positions; its file is `data.db`."""
-    port = _free_port()
+    port = free_port()
     places = [f"--dir={folder}", f"--migrationsDir={folder / 'none'}", "--automigrate=false"]
     subprocess.run(
         [_binary(), "superuser", "upsert", _MAIL, _PASSWORD, *places],
@@ -135,9 +134,3 @@ def _binary() -> str:
     if found is None:
         raise ServerFailed("There is no PocketBase here: `make .venv-bench/.bench` installs it.")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
