@@ -39,6 +39,13 @@ class Load:
     own_cpu: float
     """Which part of one core the load generator used."""
     refusals: list[bytes] = field(default_factory=list)
+    server_cpu: float = 0.0
+    """Seconds of processor time that the server used for all of it; 0 where nobody looked."""
+
+    @property
+    def cost(self) -> float:
+        """Seconds of the server's processor time an answer."""
+        return self.server_cpu / max(1, sum(self.statuses.values()))
 
     @property
     def rate(self) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.load import get
 from bench.postgres import new_database, postgresql
 from bench.report import Figure, Part
-from bench.rounds import Plan, asking, details, in_turns, rate, ratio
+from bench.rounds import Plan, asking, cost, details, in_turns, rate, ratio
 from bench.servers import desk, rival, scratch
 from bench.trading import trader_of
 
@@ -56,7 +56,7 @@ def read_figures(part: Part, database: str | Path, plan: Plan, aim: float | None
                     rate(loads["empty GET"]),
                     ratio(loads[path], loads["empty GET"]),
                     aim,
-                    note=details(loads[path]),
+                    note=f"{details(loads[path])}; empty GET {cost(loads['empty GET']):.3f} ms",
                 )
                 for path in _PATHS
             ]

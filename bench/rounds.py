@@ -25,10 +25,14 @@ def asking(
     name: str, server: Server, ask: Ask, settle: Callable[[Load], Load] = Load.all_good
 ) -> Contender:
     """Return a server as a contender: what it is asked, and what to do with each run's outcome."""
-    return Contender(
-        name,
-        lambda clients, seconds: settle(drive(server.url, ask, clients=clients, seconds=seconds)),
-    )
+
+    def run(clients: int, seconds: float) -> Load:
+        before = server.cpu()
+        load = drive(server.url, ask, clients=clients, seconds=seconds)
+        load.server_cpu = server.cpu() - before
+        return settle(load)
+
+    return Contender(name, run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,20 @@ def ratio(measured: Sequence[Load], beside: Sequence[Load]) -> float:
     return median(one.rate / other.rate for one, other in zip(measured, beside, strict=True))
 
 
+def cost(loads: Sequence[Load]) -> float:
+    """Return the median of what an answer costs the server, in milliseconds of processor time."""
+    return 1000 * median(load.cost for load in loads)
+
+
 def details(loads: Sequence[Load]) -> str:
-    """Return the latencies of some rounds, and what the load generator took, for a note."""
+    """Return the latencies of some rounds, and what each side took, for a note."""
     middle = 1000 * median(load.percentile(50) for load in loads)
     high = 1000 * median(load.percentile(99) for load in loads)
     own = max(load.own_cpu for load in loads)
-    return f"p50 {middle:.1f} ms, p99 {high:.1f} ms; load generator {own:.0%} of a core"
+    return (
+        f"p50 {middle:.1f} ms, p99 {high:.1f} ms; {cost(loads):.3f} ms of processor time each; "
+        f"load generator {own:.0%} of a core"
+    )
 
 
 def _run(contender: Contender, clients: int, seconds: float) -> Load:

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.load import post
 from bench.postgres import check_database, new_database, postgresql
 from bench.report import Figure, Part
-from bench.rounds import Plan, asking, details, in_turns, rate, ratio
+from bench.rounds import Plan, asking, cost, details, in_turns, rate, ratio
 from bench.servers import desk, rival, scratch
 from bench.trading import Trader, check_file, trader_of
 
@@ -66,7 +66,7 @@ def against_empty(
                     ratio(loads["desk"], loads["empty POST"]),
                     aim,
                     stretch,
-                    note=details(loads["desk"]),
+                    note=f"{details(loads['desk'])}; empty POST {cost(loads['empty POST']):.3f} ms",
                 )
             )
         part.figures.append(
