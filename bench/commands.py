@@ -1,8 +1,9 @@
 """The commands of `python -m bench`."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,14 @@ from cyclopts import App, Parameter
 from bench import report
 from bench.boot import boot as measure_boot
 from bench.designs import designs as measure_designs
+from bench.failures import Failed
 from bench.history import MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
 from bench.machine import facts
 from bench.profiling import profile as summary_of
 from bench.reads import reads as measure_reads
 from bench.reads import reads_on_postgresql
+from bench.report import Part
 from bench.rounds import Plan
 from bench.servers import BUILD
 from bench.streams import STREAMS
@@ -32,21 +35,47 @@ RoundCount = Annotated[int, Parameter(help="How often each server has its turn."
 Out = Annotated[Path | None, Parameter(help="Where to keep the results, as JSON.")]
 
 
-def run(parts: Sequence[Callable[[], report.Part]], out: Path | None) -> None:
-    """Measure, print and keep. What does not match the books ends it with an error."""
+def run(parts: Sequence[partial[Part]], out: Path | None) -> int:
+    """Measure, print and keep; return 1 if something was not as it was acknowledged."""
     machine = facts()
-    done: list[report.Part] = []
-    for measure in parts:
-        done.append(measure())
-        report.say(f"{done[-1].title}: done")
+    done = [_measured(measure) for measure in parts]
     report.show(done)
     name = str(machine["measured_at"]).replace(":", "").replace("+0000", "Z")
     report.write(done, machine, out or BUILD / f"{name}.json")
+    return 1 if any(part.failure for part in done) else 0
+
+
+def _measured(measure: partial[Part]) -> Part:
+    try:
+        part = measure()
+    except Failed as failure:
+        # The others still count: a whole run takes minutes.
+        part = Part(measure.func.__name__, "", failure=str(failure))
+    report.say(f"{part.title}: done")
+    return part
 
 
 def plan(clients: str, seconds: float, rounds: int) -> Plan:
     """Return what the options of a command say."""
     return Plan([int(number) for number in clients.split(",")], seconds, rounds)
+
+
+@app.default
+def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None) -> int:
+    """Measure everything, in about eight minutes (a minute or two more the first time)."""
+    four = Plan([1, 8, 32, 128], seconds, rounds)
+    two, one = replace(four, clients=[32, 128]), replace(four, clients=[32])
+    parts = [
+        partial(measure_boot),
+        partial(measure_trades, four),
+        partial(measure_designs, two),
+        partial(measure_reads, one),
+        partial(trades_on_postgresql, replace(four, rounds=2)),
+        partial(reads_on_postgresql, one),
+        partial(measure_history),
+        partial(measure_streams),
+    ]
+    return run(parts, out)
 
 
 @app.command
@@ -56,25 +85,25 @@ def trades(
     seconds: Seconds = 2,
     rounds: RoundCount = 3,
     out: Out = None,
-) -> None:
+) -> int:
     """Measure durable trades over HTTP, beside an empty POST."""
-    run([lambda: measure_trades(plan(clients, seconds, rounds))], out)
+    return run([partial(measure_trades, plan(clients, seconds, rounds))], out)
 
 
 @app.command
 def designs(
     *, clients: Clients = "32,128", seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None
-) -> None:
+) -> int:
     """Measure durable trades beside the designs that the desk replaces."""
-    run([lambda: measure_designs(plan(clients, seconds, rounds))], out)
+    return run([partial(measure_designs, plan(clients, seconds, rounds))], out)
 
 
 @app.command
 def reads(
     *, clients: Clients = "32", seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None
-) -> None:
+) -> int:
     """Measure reads over HTTP, beside an empty GET."""
-    run([lambda: measure_reads(plan(clients, seconds, rounds))], out)
+    return run([partial(measure_reads, plan(clients, seconds, rounds))], out)
 
 
 @app.command
@@ -84,37 +113,40 @@ def postgres(
     seconds: Seconds = 2,
     rounds: RoundCount = 2,
     out: Out = None,
-) -> None:
+) -> int:
     """Measure trades and reads of a desk on PostgreSQL."""
     some = plan(clients, seconds, rounds)
     few = replace(some, clients=[32])
-    run([lambda: trades_on_postgresql(some), lambda: reads_on_postgresql(few)], out)
+    return run([partial(trades_on_postgresql, some), partial(reads_on_postgresql, few)], out)
 
 
 @app.command
 def history(
     *, seconds: Seconds = 4, many: int = MANY, snapshots: int = MANY_SNAPSHOTS, out: Out = None
-) -> None:
+) -> int:
     """Measure a desk with a million trades beside one with a thousand."""
-    run([lambda: measure_history(seconds, many=many, snapshots=snapshots)], out)
+    return run([partial(measure_history, seconds, many=many, snapshots=snapshots)], out)
 
 
 @app.command
-def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> None:
+def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> int:
     """Measure price streams on one core."""
-    run([lambda: measure_streams(count, seconds)], out)
+    return run([partial(measure_streams, count, seconds)], out)
 
 
 @app.command
-def boot(*, out: Out = None) -> None:
+def boot(*, out: Out = None) -> int:
     """Measure the start of a desk, and its memory when idle."""
-    run([measure_boot], out)
+    return run([partial(measure_boot)], out)
 
 
 @app.command
-def profile(*, clients: int = 32, seconds: float = 6) -> None:
-    """Show what each thread of the desk does while it books trades, by py-spy."""
-    sys.stdout.write(summary_of(clients, seconds))
+def profile(*, clients: int = 32, seconds: float = 6, gil: bool = False) -> None:
+    """Show what each thread of the desk does while it books trades, by py-spy.
+
+    With --gil only the time that Python code itself ran.
+    """
+    sys.stdout.write(summary_of(clients, seconds, gil=gil))
 
 
 @app.command

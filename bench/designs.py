@@ -8,14 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.failures import Failed
 from bench.load import Load, post
 from bench.report import Figure, Part
 from bench.rivals import schema
 from bench.rivals.pocketbase import pocketbase, trade_request
 from bench.rivals.pocketbase import version as pocketbase_version
-from bench.rounds import Contender, Plan, asking, details, in_turns, rate, ratio
-from bench.servers import ROOT, desk, environment, rival, scratch
-from bench.trading import TICKERS, BooksDiffer, Trader, check_file, trade_body, trader_of
+from bench.rounds import Contender, Plan, asking, cost, details, in_turns, rate, ratio
+from bench.servers import ROOT, desk, rival, scratch
+from bench.trading import TICKERS, Trader, check_file, trade_body, trader_of
 
 ORM, RAW, POCKETBASE = "AsyncSession, commit a request", "raw aiosqlite", "PocketBase batch"
 LOOP, LOOP_OF_64 = "raw sqlite3 loop", "raw sqlite3 loop, 64 a commit"
@@ -36,7 +37,7 @@ class Loop:
         command = [sys.executable, "-m", "bench.rivals.loop", self.path, str(seconds)]
         done = subprocess.run(
             [*command, str(self.trades_a_commit)],
-            env=environment(self.path, PYTHONPATH=str(ROOT)),
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=True,
@@ -65,15 +66,16 @@ def designs(plan: Plan) -> Part:
             pocketbase(folder / "pocketbase") as pocketbase_server,
         ):
             ours = trader_of(server)
-            contenders = [
+            servers = [
                 asking("desk", server, ours.ask, ours.settle),
                 asking(ORM, orm_server, orm.ask, orm.settle),
                 asking(RAW, raw_server, raw.ask, raw.settle),
                 asking(POCKETBASE, pocketbase_server, batch.ask, batch.settle),
-                *(Contender(name, loop.run) for name, loop in loops.items()),
             ]
-            for clients in plan.clients:
-                _compare(part, contenders, clients, plan)
+            bare = [Contender(name, loop.run) for name, loop in loops.items()]
+            for number, clients in enumerate(plan.clients):
+                # The loops have no clients: once is enough.
+                _compare(part, servers if number else servers + bare, clients, plan)
         part.checks.append("desk: " + check_file(folder / "desk.db", ours.acknowledged))
         part.checks += [
             _check(ORM, folder / "orm.db", orm.acknowledged),
@@ -98,7 +100,7 @@ def _compare(part: Part, contenders: list[Contender], clients: int, plan: Plan) 
                 ratio(loads["desk"], loads[name]),
                 aim,
                 stretch,
-                note=f"its {details(loads[name])}",
+                note=f"{details(loads[name])}; the desk {cost(loads['desk']):.3f} ms",
             )
         )
 
@@ -113,7 +115,7 @@ def _check(name: str, path: Path, acknowledged: int) -> str:
             {"price": schema.PRICE, "cash": schema.CASH},
         ).fetchone()
     if (trades, cash, shares) != (acknowledged, 0, 0):
-        raise BooksDiffer(
+        raise Failed(
             f"{name}: {acknowledged} trades were acknowledged, {trades} are there; cash is off by "
             f"{cash}, shares by {shares} millionths."
         )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import Connection, LoadFailed, get, percentile
+from bench.failures import Failed
+from bench.load import Connection, get, percentile
 from bench.past import desk_with_past
 from bench.report import Figure, Part, say
 from bench.servers import Server, desk, scratch
@@ -36,7 +37,7 @@ class Desk:
         status, head, body = self.connection.exchange(request)
         passed = time.perf_counter() - started
         if status != 200:
-            raise LoadFailed(f"{status}: {body!r}")
+            raise Failed(f"{status}: {body!r}")
         return passed, head, body
 
     def page(self, number: int) -> bytes:
@@ -48,7 +49,7 @@ class Desk:
         _, head, body = self.ask(get(path))
         found = _NEXT.search(head)
         if not found or int(found[1]) != json.loads(body)[-1]["sequence"]:
-            raise LoadFailed(f"The cursor is no longer the last sequence of the page: {head!r}")
+            raise Failed(f"The cursor is no longer the last sequence of the page: {head!r}")
         return get(f"{path}&cursor={int(found[1]) - (number - 2) * _PAGE}")
 
 

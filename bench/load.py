@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 
+from bench.failures import Failed
+
 Ask = Callable[[int], bytes]
 """Gives the next request of a client, by the client's number."""
 
@@ -21,10 +23,6 @@ _HEAD_ENDS = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 _CHUNKED = b"transfer-encoding: chunked"
 _GOOD = range(200, 300)
-
-
-class LoadFailed(Exception):
-    """A server did not answer as it should have."""
 
 
 @dataclass(slots=True)
@@ -62,9 +60,9 @@ class Load:
         return percentile(self.latencies, percent)
 
     def all_good(self) -> "Load":
-        """Return itself. Raises LoadFailed if anything but 2xx was answered."""
+        """Return itself. Raises Failed if anything but 2xx was answered."""
         if self.refusals:
-            raise LoadFailed(f"{dict(self.statuses)}, first: {self.refusals[0][:2000]!r}")
+            raise Failed(f"{dict(self.statuses)}, first: {self.refusals[0][:2000]!r}")
         return self
 
 
@@ -101,7 +99,7 @@ class Connection:
         """Read what is there; return the status once the answer is complete."""
         data = self.socket.recv(262_144)
         if not data:
-            raise LoadFailed(f"The connection was closed after {self.received[:500]!r}")
+            raise Failed(f"The connection was closed after {self.received[:500]!r}")
         if self.received:
             data = self.received + data
         self.received = data
@@ -159,7 +157,7 @@ def drive(url: str, ask: Ask, *, clients: int, seconds: float) -> Load:
         while waiting:
             ready = selector.select(_PATIENCE)
             if not ready:
-                raise LoadFailed(f"No answer within {_PATIENCE:.0f} s.")
+                raise Failed(f"No answer within {_PATIENCE:.0f} s.")
             for key, _ in ready:
                 connection: Connection = key.data
                 status = connection.receive()

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
+from bench.failures import Failed
 from bench.servers import BUILD
-from bench.trading import BooksDiffer
 
 _DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -46,7 +46,7 @@ def new_database(server: str, name: str) -> str:
 
 
 def check_database(url: str, acknowledged: int) -> str:
-    """Compare a stopped desk's database with what was acknowledged. Raises BooksDiffer."""
+    """Compare a stopped desk's database with what was acknowledged. Raises Failed."""
     with psycopg.connect(url) as connection:
         found = connection.execute(
             "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM trades),"
@@ -55,7 +55,7 @@ def check_database(url: str, acknowledged: int) -> str:
             " (SELECT head_sequence - 1 FROM users_profile WHERE id = 'default')"
         ).fetchone()
     if not found or set(found) != {acknowledged}:
-        raise BooksDiffer(f"PostgreSQL: {acknowledged} trades were acknowledged, {found} are there")
+        raise Failed(f"PostgreSQL: {acknowledged} trades were acknowledged, {found} are there")
     return f"{acknowledged:,} orders and trades = {acknowledged:,} acknowledged"
 
 
@@ -64,4 +64,4 @@ def _refuse_without_durability(url: str) -> None:
         for setting in _DURABILITY:
             shown = connection.execute(f"SHOW {setting}".encode()).fetchone()
             if shown != ("on",):
-                raise BooksDiffer(f"This PostgreSQL has {setting}={shown}; it must be on.")
+                raise Failed(f"This PostgreSQL has {setting}={shown}; it must be on.")

@@ -16,20 +16,24 @@ _LINES = 25
 _WAITS = ("futures/thread.py", "aiosqlite/core.py", "runners.py", "threading.py")
 
 
-def profile(clients: int, seconds: float) -> str:
-    """Return what each thread of a desk does while it books trades, as text."""
+def profile(clients: int, seconds: float, *, gil: bool) -> str:
+    """Return what each thread of a desk does while it books trades, as text.
+
+    With `gil` only what ran Python is counted: what waits for the disk, the network or the other
+    thread is left out, so the shares are those of the one core that Python has.
+    """
     with scratch() as folder, desk(folder / "desk.db") as server:
         trader = trader_of(server)
         raw = folder / "raw.txt"
         drive(server.url, trader.ask, clients=clients, seconds=1)
-        with _sampling(server, raw, seconds) as sampler:
+        with _sampling(server, raw, seconds, gil=gil) as sampler:
             load = drive(server.url, trader.ask, clients=clients, seconds=seconds + 1)
             sampler.wait()
         title = f"{clients} clients, {load.all_good().rate:,.0f} trades/s while sampled\n"
         return title + _summary(raw)
 
 
-def _sampling(server: Server, raw: Path, seconds: float) -> "subprocess.Popen[bytes]":
+def _sampling(server: Server, raw: Path, seconds: float, *, gil: bool) -> "subprocess.Popen[bytes]":
     sampler = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if sampler is None:
         raise FileNotFoundError("There is no py-spy here: `make .venv-bench/.bench` installs it.")
@@ -44,6 +48,8 @@ def _sampling(server: Server, raw: Path, seconds: float) -> "subprocess.Popen[by
         "--output",
         str(raw),
     ]
+    if gil:
+        shape.append("--gil")
     return subprocess.Popen([sampler, "record", *asked, *shape], stdout=subprocess.DEVNULL)
 
 
@@ -60,7 +66,7 @@ def _summary(raw: Path) -> str:
             within.setdefault(thread, Counter())[frame] += count
     lines: list[str] = []
     for thread, total in busy.most_common():
-        lines += ["", f"== {thread}: {total} busy samples"]
+        lines += ["", f"== {thread}: {total} busy samples, {total / busy.total():.0%}"]
         lines += ["own time:", *_shares(own[thread], total)]
         lines += ["with what it calls:", *_shares(_interesting(within[thread]), total)]
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Wish = Literal["at least", "at most"]
@@ -58,6 +59,8 @@ class Part:
     workload: str
     figures: list[Figure] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    failure: str = ""
+    """Why its figures are worthless, if they are."""
 
 
 def say(text: str) -> None:
@@ -83,6 +86,8 @@ def show(parts: Sequence[Part]) -> None:
                 _console.print(f"  {figure.name}: {figure.note}")
         for check in part.checks:
             _console.print(f"  checked: {check}")
+        if part.failure:
+            _console.print(f"  [bold red]FAILED[/bold red]: {escape(part.failure)}")
 
 
 def write(parts: Sequence[Part], facts: dict[str, Any], path: Path) -> None:
@@ -94,6 +99,7 @@ def write(parts: Sequence[Part], facts: dict[str, Any], path: Path) -> None:
             "workload": part.workload,
             "figures": [asdict(figure) | {"verdict": figure.verdict} for figure in part.figures],
             "checks": part.checks,
+            "failure": part.failure,
         }
         for part in parts
     ]

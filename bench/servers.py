@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.failures import Failed
 from bench.rivals import READY
 
 ROOT = Path(__file__).parent.parent
@@ -20,10 +21,6 @@ BUILD = ROOT / "build" / "bench"
 
 _DESK_READY = "Paperdesk is ready at"
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class ServerFailed(Exception):
-    """A server process did not start, or ended badly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def desk(database: str | Path, **settings: str) -> Generator[Server]:
     with _running(command, environment(database, **settings), _DESK_READY) as server:
         yield server
     if server.process.returncode:
-        raise ServerFailed(f"paperdesk serve ended with {server.process.returncode}.")
+        raise Failed(f"paperdesk serve ended with {server.process.returncode}.")
 
 
 @contextmanager
@@ -162,4 +159,4 @@ def _address(started: subprocess.Popen[str], ready: str) -> str:
     while time.monotonic() < deadline and (line := started.stdout.readline()):
         if line.startswith(ready):
             return line.removeprefix(ready).split()[0]
-    raise ServerFailed(f"{started.args} did not get ready.")
+    raise Failed(f"{started.args} did not get ready.")

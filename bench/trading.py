@@ -11,16 +11,13 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+from bench.failures import Failed
 from bench.load import Connection, Load, post
 from bench.servers import Server, paperdesk
 
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "NVDA", "META", "JPM", "V", "NFLX")
 _FOUND = 200
 _UNKNOWN_COMMAND = 2
-
-
-class BooksDiffer(Exception):
-    """What was acknowledged is not what is in the books."""
 
 
 MARK = b"%"
@@ -68,7 +65,7 @@ def trader_of(server: Server) -> Trader:
             post("/api/portfolio/trade", body, f"Idempotency-Key: opening-{ticker}")
         )
         if status != _FOUND:
-            raise BooksDiffer(f"The opening purchase was answered {status}: {answer!r}")
+            raise Failed(f"The opening purchase was answered {status}: {answer!r}")
         trader.acknowledged += 1
     connection.socket.close()
     return trader
@@ -88,7 +85,7 @@ def desk_request(ticker: int, selling: bool) -> bytes:  # noqa: FBT001 - a Reque
 def check_file(path: Path, acknowledged: int) -> str:
     """Compare a stopped desk's SQLite file with what was acknowledged.
 
-    Returns what was found, as a sentence. Raises BooksDiffer.
+    Returns what was found, as a sentence. Raises Failed.
     """
     with closing(sqlite3.connect(path)) as connection:
         orders, trades, keys, sequences, head = connection.execute(
@@ -99,7 +96,7 @@ def check_file(path: Path, acknowledged: int) -> str:
         ).fetchone()
     found = (orders, trades, keys, sequences, head - 1)
     if set(found) != {acknowledged}:
-        raise BooksDiffer(
+        raise Failed(
             f"{path.name}: {acknowledged} trades were acknowledged; orders, trades, keys, "
             f"sequence numbers and the head's sequence are {found}."
         )
@@ -111,5 +108,5 @@ def _proof(path: Path) -> str:
     if done.returncode == _UNKNOWN_COMMAND and "verify" in done.stderr:
         return ""
     if done.returncode:
-        raise BooksDiffer(f"paperdesk verify: {done.stdout}{done.stderr}")
+        raise Failed(f"paperdesk verify: {done.stdout}{done.stderr}")
     return ", proven by paperdesk verify"

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.failures import Failed
 from bench.load import Connection, post
 from bench.rivals import schema
-from bench.servers import Server, ServerFailed, free_port, process
+from bench.servers import Server, free_port, process
 from bench.trading import TICKERS
 
 ACCOUNT = "default00000000"
@@ -106,7 +107,7 @@ def _ask(connection: Connection, method: str, path: str, body: Any, token: str =
     request = post(path, json.dumps(body).encode(), *headers, method=method)
     status, _, answer = connection.exchange(request)
     if status >= 300:
-        raise ServerFailed(f"PocketBase answered {method} {path} with {status}: {answer!r}")
+        raise Failed(f"PocketBase answered {method} {path} with {status}: {answer!r}")
     return json.loads(answer)
 
 
@@ -132,5 +133,5 @@ def _position(ticker: int) -> str:
 def _binary() -> str:
     found = shutil.which("pocketbase", path=str(Path(sys.executable).parent))
     if found is None:
-        raise ServerFailed("There is no PocketBase here: `make .venv-bench/.bench` installs it.")
+        raise Failed("There is no PocketBase here: `make .venv-bench/.bench` installs it.")
     return found
