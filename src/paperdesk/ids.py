@@ -3,10 +3,11 @@
 import os
 import threading
 import time
-import uuid
 
 _lock = threading.Lock()
 _last = 0
+_RANDOM = (1 << 74) - 1
+_LOW = (1 << 62) - 1
 
 
 def new_id() -> str:
@@ -17,10 +18,13 @@ def new_id() -> str:
     """
     global _last  # noqa: PLW0603 - a process-wide counter is what makes ids monotonic
     milliseconds = time.time_ns() // 1_000_000
-    fresh = (milliseconds << 74) | (int.from_bytes(os.urandom(10)) & ((1 << 74) - 1))
     with _lock:
-        _last = fresh if fresh >> 74 > _last >> 74 else _last + 1
+        if milliseconds > _last >> 74:
+            _last = (milliseconds << 74) | (int.from_bytes(os.urandom(10)) & _RANDOM)
+        else:
+            _last += 1
         value = _last
-    high, low = value >> 62, value & ((1 << 62) - 1)
+    high, low = value >> 62, value & _LOW
     number = ((high >> 12) << 80) | (0x7 << 76) | ((high & 0xFFF) << 64) | (0b10 << 62) | low
-    return str(uuid.UUID(int=number))
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -7,6 +7,7 @@ on SQLite and PostgreSQL, so both sum exactly and agree to the last digit.
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 from sqlalchemy import (
@@ -34,6 +35,26 @@ EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _INT64 = 2**63
 
 
+def units_of(value: Decimal, scale: int) -> int:
+    """Return an amount as a number of its smallest unit, 10 ** -scale.
+
+    Raises TypeError for what is no Decimal or int, ValueError for what has more places, or is
+    beyond a 64-bit integer.
+    """
+    if not isinstance(value, (Decimal, int)) or isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"an amount must be a Decimal, not {type(value).__name__}")
+    amount = Decimal(value)
+    if not amount.is_finite():
+        raise ValueError(f"{value} is not an amount")
+    units = EXACT.scaleb(amount, scale)
+    whole = int(units)
+    if whole != units:
+        raise ValueError(f"{value} has more than {scale} decimal places")
+    if not -_INT64 <= whole < _INT64:
+        raise ValueError(f"{value} is beyond what a column of {scale} places holds")
+    return whole
+
+
 class FixedPoint(TypeDecorator[Decimal]):
     """A Decimal with `scale` decimal places, stored as a BIGINT of its smallest unit.
 
@@ -51,20 +72,7 @@ class FixedPoint(TypeDecorator[Decimal]):
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Return the number of smallest units. Raises TypeError or ValueError if inexact."""
-        if value is None:
-            return None
-        if not isinstance(value, (Decimal, int)) or isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"an amount must be a Decimal, not {type(value).__name__}")
-        amount = Decimal(value)
-        if not amount.is_finite():
-            raise ValueError(f"{value} is not an amount")
-        units = EXACT.scaleb(amount, self.scale)
-        whole = int(units)
-        if whole != units:
-            raise ValueError(f"{value} has more than {self.scale} decimal places")
-        if not -_INT64 <= whole < _INT64:
-            raise ValueError(f"{value} is beyond what a column of {self.scale} places holds")
-        return whole
+        return None if value is None else units_of(value, self.scale)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Return the exact Decimal with all its places."""
@@ -104,6 +112,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
+@lru_cache(maxsize=1024)
 def format_utc(moment: datetime) -> str:
     """Return an aware instant as RFC 3339 text in UTC with six places and `Z`."""
     # Not strftime, which writes the year 800 with three digits on Linux.

@@ -79,10 +79,12 @@ def chained_hash(previous: str, entry: Entry) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes that stand for an entry, the same on every database and for ever."""
+    # Not by attribute where it can be helped: that takes as long as all the rest.
+    values = vars(entry)
     fields = [
         [name, value if canonical is None or value is None else canonical(value)]
         for name, canonical in _canonical_fields(type(entry))
-        for value in (getattr(entry, name),)
+        for value in (values[name] if name in values else getattr(entry, name),)
     ]
     return json.dumps([FORMAT, entry.__tablename__, *fields], separators=(",", ":")).encode()
 
