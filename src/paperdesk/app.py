@@ -29,6 +29,7 @@ from paperdesk.market import routes as market_routes
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import PriceSource
 from paperdesk.market.sources import source_for
+from paperdesk.orders import routes as order_routes
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.runtime.tasks import Supervisor
@@ -161,7 +162,11 @@ def create_app(
     problems.install(app)
     app.add_middleware(Guard)
     app.add_middleware(problems.CrashBarrier)
-    app.add_middleware(Gate, allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host))
+    app.add_middleware(
+        Gate,
+        allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host),
+        body_limits={order_routes.BATCH_PATH: order_routes.BATCH_BODY_LIMIT},
+    )
     app.add_api_route(
         "/api/health",
         read_health,
@@ -172,6 +177,7 @@ def create_app(
     app.add_api_route("/", show_docs, include_in_schema=False)
     for router in (
         portfolio_routes.router,
+        order_routes.router,
         ledger_routes.router,
         watchlist_routes.router,
         market_routes.router,

@@ -49,21 +49,25 @@ class ProblemReply(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, error: PaperdeskError, headers: Mapping[str, str] | None = None) -> None:
-        detail = printable(str(error))
-        problem = {
-            "type": f"/docs#{error.code}",
-            "title": error.title,
-            "status": error.status,
-            "detail": detail,
-            "code": error.code,
-            "error": detail,
-        }
         extra = dict(headers or {})
         if error.retry_after is not None:
             extra["Retry-After"] = str(error.retry_after)
         if isinstance(error, Unauthenticated):
             extra["WWW-Authenticate"] = "Bearer"
-        super().__init__(encode(problem), error.status, extra)
+        super().__init__(encode(problem_of(error).model_dump()), error.status, extra)
+
+
+def problem_of(error: PaperdeskError) -> Problem:
+    """Return the problem document of an error."""
+    detail = printable(str(error))
+    return Problem(
+        type=f"/docs#{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=detail,
+        code=error.code,
+        error=detail,
+    )
 
 
 _RETRY_AFTER = {
@@ -146,10 +150,11 @@ class CrashBarrier:
         except Exception as error:
             if scope["type"] != "http" or has_begun:
                 raise
-            await ProblemReply(_unforeseen(error))(scope, receive, send)
+            await ProblemReply(unforeseen(error))(scope, receive, send)
 
 
-def _unforeseen(error: Exception) -> PaperdeskError:
+def unforeseen(error: Exception) -> PaperdeskError:
+    """Return, and log, what to tell about an error that nobody thought of."""
     if is_unavailable(error):
         log.warning("database.unavailable", error=str(error).partition("\n")[0])
         return Busy("The database cannot be reached or is busy. Nothing was changed; try again.")
@@ -163,6 +168,9 @@ _IN_OUR_WORDS = {
     "string_too_long": "must have at most {max_length} characters; shorten it",
     "string_too_short": "must not be empty",
     "string": "must be text",
+    "too_long": "must have at most {max_length} items; send less at once",
+    "too_short": "must have at least {min_length} item",
+    "list": "must be a list",
     "enum": "must be {expected}",
     "literal": "must be {expected}",
     "int": "must be a whole number",

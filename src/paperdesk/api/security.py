@@ -30,9 +30,16 @@ HEADERS: Mapping[bytes, bytes] = {
 class Gate:
     """Middleware that refuses strange hosts, foreign origins and large bodies."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Iterable[str],
+        body_limits: Mapping[str, int] | None = None,
+    ) -> None:
+        """`body_limits` has, in bytes, the limits of paths that are not `BODY_LIMIT`."""
         self.app = app
         self.allowed_hosts = LOOPBACK_HOSTS | frozenset(allowed_hosts)
+        self.body_limits = dict(body_limits or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with a problem."""
@@ -40,13 +47,14 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope["method"], headers)
+        limit = self.body_limits.get(scope["path"], BODY_LIMIT)
+        refusal = self._refusal(scope["method"], headers, limit)
         if refusal is not None:
             await ProblemReply(refusal)(scope, receive, send)
             return
-        await self.app(scope, _limited(receive), _with_headers(send))
+        await self.app(scope, _limited(receive, limit), _with_headers(send))
 
-    def _refusal(self, method: str, headers: Headers) -> PaperdeskError | None:
+    def _refusal(self, method: str, headers: Headers, limit: int) -> PaperdeskError | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or host_name(hosts[0]) not in self.allowed_hosts:
             return Forbidden(
@@ -58,7 +66,7 @@ class Gate:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             return InvalidRequest("Content-Length must be a number.")
-        return _too_large() if int(length[:20]) > BODY_LIMIT else None
+        return _too_large(limit) if int(length[:20]) > limit else None
 
 
 def host_name(host: str) -> str:
@@ -80,11 +88,11 @@ def _from_our_pages(headers: Headers, host: str) -> bool:
         return False
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"A body may have at most {BODY_LIMIT // 1024} KiB. Send less at once.")
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"A body may have at most {limit // 1024} KiB here. Send less at once.")
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, limit: int) -> Receive:
     """Count what arrives: a chunked body has no length to refuse it by."""
     seen = 0
 
@@ -93,8 +101,8 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
-            if seen > BODY_LIMIT:
-                raise _too_large()
+            if seen > limit:
+                raise _too_large(limit)
         return message
 
     return receive_limited

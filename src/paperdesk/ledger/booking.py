@@ -5,7 +5,7 @@ places, prices and quantities to 9.
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
 EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
 MONEY_PLACES = Decimal("0.000001")
@@ -43,6 +43,11 @@ def money(amount: Decimal) -> Decimal:
 def value_of(quantity: Decimal, price: Decimal) -> Decimal:
     """Return quantity x price in US dollars, rounded once."""
     return money(EXACT.multiply(quantity, price))
+
+
+def shares_for(notional: Decimal, price: Decimal) -> Decimal:
+    """Return how many shares, to 9 places, an amount of US dollars pays for: never one too many."""
+    return EXACT.divide(notional, price).quantize(PRICE_PLACES, ROUND_DOWN, EXACT)
 
 
 def average_cost(holding: Holding) -> Decimal:

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from paperdesk.clock import Clock
 from paperdesk.db.prepared import unattached
-from paperdesk.errors import IdempotencyMismatch, InvalidState, PriceUnavailable
+from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState, PriceUnavailable
 from paperdesk.ids import new_id
+from paperdesk.ledger import booking
 from paperdesk.ledger.books import Books
 from paperdesk.ledger.fills import book_fill
 from paperdesk.market.quotes import QuoteBoard
@@ -20,15 +21,19 @@ _NO_FEE = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The trade that an order led to; `replayed` if an earlier request with the key made it."""
+    """An order and its trade; `replayed` if an earlier request with the key made it."""
 
+    order: Order
     trade: Trade
     replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MarketOrder:
-    """Buy or sell `quantity` shares at the price on the board at the moment of booking.
+    """Buy or sell at the price on the board at the moment of booking.
+
+    Either `quantity`, in shares, or `notional`, in US dollars: as many shares, to 9 places, as that
+    pays for.
 
     `client_order_id` makes it repeatable: the same order under the same key has one effect for
     ever, another order under that key is refused.
@@ -37,10 +42,11 @@ class MarketOrder:
     account_id: str
     ticker: str
     side: Side
-    quantity: Decimal
+    quantity: Decimal | None
     source: str
     board: QuoteBoard
     clock: Clock
+    notional: Decimal | None = None
     client_order_id: str | None = None
     strategy: str | None = None
     note: str | None = None
@@ -55,7 +61,7 @@ class MarketOrder:
         if self.client_order_id is not None:
             earlier = books.order_under(self.account_id, self.client_order_id)
             if earlier is not None:
-                return Filled(self._replay(books, earlier), replayed=True)
+                return Filled(earlier, self._replay(books, earlier), replayed=True)
         quote = self.board.fresh(self.ticker)
         if quote is None:
             raise PriceUnavailable(
@@ -63,14 +69,25 @@ class MarketOrder:
                 "its price moves."
             )
         now = self.clock.now()
-        order = self._filled_order(quote.price, now)
-        trade = book_fill(
-            books, order, quantity=self.quantity, price=quote.price, fee=_NO_FEE, now=now
-        )
+        shares = self._shares_at(quote.price)
+        order = self._filled_order(shares, quote.price, now)
+        trade = book_fill(books, order, quantity=shares, price=quote.price, fee=_NO_FEE, now=now)
         books.place(order)
-        return Filled(trade, replayed=False)
+        return Filled(order, trade, replayed=False)
 
-    def _filled_order(self, price: Decimal, now: datetime) -> Order:
+    def _shares_at(self, price: Decimal) -> Decimal:
+        if self.notional is None:
+            assert self.quantity is not None  # noqa: S101 - one of the two is given
+            return self.quantity
+        shares = booking.shares_for(self.notional, price)
+        if not 0 < shares <= booking.LARGEST_AMOUNT:
+            raise InvalidRequest(
+                f"At {price.normalize():f} that pays for {shares.normalize():f} shares; an order "
+                "is of more than 0 and at most 1,000,000,000. Trade for another amount."
+            )
+        return shares
+
+    def _filled_order(self, shares: Decimal, price: Decimal, now: datetime) -> Order:
         order_id = new_id()
         return unattached(
             Order,
@@ -83,10 +100,11 @@ class MarketOrder:
             time_in_force=TimeInForce.day,
             status=OrderStatus.filled,
             quantity=self.quantity,
+            notional=self.notional,
             source=self.source,
             strategy=self.strategy,
             note=self.note,
-            filled_quantity=self.quantity,
+            filled_quantity=shares,
             filled_avg_price=price,
             submitted_at=now,
             filled_at=now,
@@ -94,9 +112,9 @@ class MarketOrder:
         )
 
     def _replay(self, books: Books, order: Order) -> Trade:
-        asked = (self.ticker, self.side, OrderType.market, self.quantity, self.strategy, self.note)
-        placed = (order.ticker, order.side, order.type, order.quantity, order.strategy, order.note)
-        if asked != placed:
+        asked = (self.ticker, self.side, OrderType.market, self.quantity, self.notional)
+        placed = (order.ticker, order.side, order.type, order.quantity, order.notional)
+        if (*asked, self.strategy, self.note) != (*placed, order.strategy, order.note):
             raise IdempotencyMismatch(
                 "This key was used before for another order. Use a new key for a new order."
             )

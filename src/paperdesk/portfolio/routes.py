@@ -26,6 +26,7 @@ from paperdesk.ledger.writer import Ledger
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.orders.market_order import MarketOrder
+from paperdesk.orders.placing import place, why_unpriced
 from paperdesk.portfolio import history as curves
 from paperdesk.portfolio.schemas import (
     PortfolioAfterTrade,
@@ -88,16 +89,7 @@ async def trade(request: Request, body: TradeRequest) -> Response:
         strategy=body.strategy,
         note=body.note,
     )
-    unpriced: UnknownTicker | PriceUnavailable | None = None
-    try:
-        await market.quote(order.ticker)
-    except (UnknownTicker, PriceUnavailable) as refusal:
-        # Not refused here: a key that was used before gets its first answer without any price.
-        unpriced = refusal
-    try:
-        booked = await ledger.submit(order)
-    except PriceUnavailable as refusal:
-        raise unpriced or refusal from None
+    booked = await place(ledger, order, await why_unpriced(market, order.ticker))
     statement = statement_of(booked.account, market.board)
     answer = PortfolioAfterTrade(
         trade=TradeAnswer.model_validate(booked.result.trade),

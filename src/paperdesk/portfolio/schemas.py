@@ -1,22 +1,15 @@
 """The bodies of the portfolio's routes."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment, Note
+from paperdesk.api.codec import Amount, Answer, Ask, Label, Moment, Note
 from paperdesk.clock import Clock
-from paperdesk.ledger.booking import LARGEST_AMOUNT
 from paperdesk.ledger.schemas import TradeAnswer
 from paperdesk.models import Side
+from paperdesk.orders.schemas import OwnKey, Shares
 from paperdesk.portfolio.statement import Statement
-
-
-def _quantity(value: Decimal) -> Decimal:
-    if not 0 < value <= LARGEST_AMOUNT:
-        raise ValueError("must be more than 0 and at most 1000000000 shares")
-    return value
 
 
 class TradeRequest(Ask):
@@ -24,15 +17,8 @@ class TradeRequest(Ask):
 
     ticker: Annotated[str, Field(max_length=64, examples=["AAPL"])]
     side: Annotated[Side, Field(examples=["buy"])]
-    quantity: Annotated[
-        AmountIn,
-        AfterValidator(_quantity),
-        Field(description="Shares, to 9 places; a number or a string", examples=[10]),
-    ]
-    client_order_id: Annotated[
-        Label | None,
-        Field(description="Your own key: the same order under it has one effect, for ever"),
-    ] = None
+    quantity: Shares
+    client_order_id: OwnKey | None = None
     strategy: Label | None = None
     note: Note | None = None
 

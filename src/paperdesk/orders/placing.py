@@ -1,0 +1,51 @@
+"""Placing market orders: a price first, outside any transaction, then the writer."""
+
+import asyncio
+from collections.abc import Sequence
+
+from paperdesk.errors import PriceUnavailable, UnknownTicker
+from paperdesk.ledger.writer import Booked, Ledger
+from paperdesk.market.feed import Market
+from paperdesk.orders.market_order import Filled, MarketOrder
+
+NoPrice = UnknownTicker | PriceUnavailable
+
+
+async def why_unpriced(market: Market, ticker: str) -> NoPrice | None:
+    """Have a ticker priced, waiting up to 2 s; return why it has no current price, if so.
+
+    Not raised: an order whose key was used before gets its first answer without any price.
+    """
+    try:
+        await market.quote(ticker)
+    except (UnknownTicker, PriceUnavailable) as refusal:
+        return refusal
+    return None
+
+
+async def place(ledger: Ledger, order: MarketOrder, unpriced: NoPrice | None) -> Booked[Filled]:
+    """Book an order; `unpriced` is what `why_unpriced` said of its ticker.
+
+    Raises what the order or `Ledger.submit` raises, and `unpriced` if that is what it lacks.
+    """
+    try:
+        return await ledger.submit(order)
+    except PriceUnavailable as refusal:
+        raise unpriced or refusal from None
+
+
+async def place_all(
+    market: Market, ledger: Ledger, orders: Sequence[MarketOrder]
+) -> list[Booked[Filled] | BaseException]:
+    """Book orders side by side; return for each what came of it, or what it was refused with.
+
+    Their tickers are priced at the same time, so in 2 s at most. Then all go into the queue at
+    once and in their order: few commits, and a sale may use what an order before it bought.
+    """
+    tickers = list({order.ticker: None for order in orders})
+    refusals = await asyncio.gather(*(why_unpriced(market, ticker) for ticker in tickers))
+    unpriced = dict(zip(tickers, refusals, strict=True))
+    return await asyncio.gather(
+        *(place(ledger, order, unpriced[order.ticker]) for order in orders),
+        return_exceptions=True,
+    )
