@@ -1,7 +1,7 @@
 """The real desk beside the reference model: whatever is done to both, they agree in every digit.
 
 Hypothesis chooses what is done, and makes it shorter when they differ. Each choice of commands
-counts as many steps as it has orders. `MODEL_STEPS` and `MODEL_SEED` say how many and which.
+counts as many steps as it has commands. `MODEL_STEPS` and `MODEL_SEED` say how many and which.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from support import wishes
 from support.beside import Beside
 from support.effort import SEED, STEPS
-from support.reference import Ask
+from support.reference import Command
 
 RANDOMS = st.randoms(use_true_random=False)
 
@@ -53,6 +53,8 @@ AS_LONG_AS_IT_TAKES = settings(
 EVERY_OUTCOME = {
     "buy",
     "sell",
+    "deposit",
+    "withdrawal",
     "replayed",
     "booked for nobody",
     "given up",
@@ -78,7 +80,7 @@ class Progress:
 
 
 class Trading(RuleBasedStateMachine):
-    """Three accounts of a desk, traded on by many at once."""
+    """Three accounts of a desk, used by many at once."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -87,7 +89,7 @@ class Trading(RuleBasedStateMachine):
         self.example = progress.examples
         self.run = progress.runner.run
         self.beside = self.run(self.begin())
-        self.earlier: list[Ask] = []
+        self.earlier: list[Command] = []
         self.keys = 0
 
     async def begin(self) -> Beside:
@@ -124,17 +126,17 @@ class Trading(RuleBasedStateMachine):
 
     def trade_at_once(self, rng: Random, number: int, leaving: Leaving | None) -> None:
         self.confirm_prices(rng)
-        asks = self.wanted(rng, number)
+        commands = self.wanted(rng, number)
         if leaving is None:
-            self.place(asks)
+            self.send(commands)
             return
         gone = [n for n in range(number) if rng.randrange(2)]
         for n in gone:
             self.keys += 1
-            asks[n] = replace(asks[n], key=f"gone-{self.keys}")
-        self.place(asks, gone=gone, after=leaving.after, restart=leaving.stopping)
-        # Whoever went away asks again under the same key.
-        self.place([asks[n] for n in gone])
+            commands[n] = replace(commands[n], key=f"gone-{self.keys}")
+        self.send(commands, gone=gone, after=leaving.after, restart=leaving.stopping)
+        # Whoever went away commands again under the same key.
+        self.send([commands[n] for n in gone])
 
     @rule()
     def restart(self) -> None:
@@ -147,16 +149,16 @@ class Trading(RuleBasedStateMachine):
                 if self.beside.model.current_price(ticker) is None:
                     self.beside.price(ticker, wishes.price(rng))
 
-    def wanted(self, rng: Random, number: int) -> list[Ask]:
-        asks: list[Ask] = []
+    def wanted(self, rng: Random, number: int) -> list[Command]:
+        commands: list[Command] = []
         for _ in range(number):
-            asks.append(wishes.ask(rng, self.beside.model, self.earlier + asks))
-        return asks
+            commands.append(wishes.command(rng, self.beside.model, self.earlier + commands))
+        return commands
 
-    def place(self, asks: list[Ask], **how: Any) -> None:
-        note("\n".join(map(str, asks)) + f"\n{how}")
-        self.run(self.beside.place(asks, **how))
-        self.earlier += asks
+    def send(self, commands: list[Command], **how: Any) -> None:
+        note("\n".join(map(str, commands)) + f"\n{how}")
+        self.run(self.beside.send(commands, **how))
+        self.earlier += commands
 
     def teardown(self) -> None:
         try:
@@ -184,7 +186,7 @@ def test_the_desk_and_the_model_agree_in_every_digit(progress: Progress) -> None
         machine: Any = seed(SEED + rounds)(lambda: Trading(progress))
         run_state_machine_as_test(machine, settings=AS_LONG_AS_IT_TAKES)
         rounds += 1
-        print(f"MODEL_SEED={SEED}: {progress.steps} orders, {dict(progress.outcomes)}")  # noqa: T201
+        print(f"MODEL_SEED={SEED}: {progress.steps} commands, {dict(progress.outcomes)}")  # noqa: T201
 
     assert progress.steps >= wanted
     assert set(progress.outcomes) >= EVERY_OUTCOME

@@ -6,24 +6,29 @@ from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
-
-from sqlalchemy import select
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, Refused
 from paperdesk.ledger.accounts import open_account
+from paperdesk.ledger.cash import MoveCash, Moved
 from paperdesk.ledger.views import AccountView
 from paperdesk.ledger.writer import Booked
-from paperdesk.models import CashMovement, Order, Position, Trade, UserProfile
+from paperdesk.models import CashMovementKind
 from paperdesk.orders.market_order import Filled
 from support.databases import START
-from support.reference import Ask, Booking, Entry, ReferenceDesk, Refusal, Statement
+from support.observed import (
+    booked_entry,
+    booked_under_their_keys,
+    published_statement,
+    stored_journal,
+    stored_statements,
+)
+from support.reference import Booking, Command, Move, ReferenceDesk, Refusal
 from support.trading import TradingDesk, assert_books_hold
 
-Answer = Booked[Filled] | BaseException
+Answer = Booked[Filled | Moved] | BaseException
 
 
 class Beside:
@@ -35,7 +40,7 @@ class Beside:
         self.model = ReferenceDesk(START)
         self.desk = TradingDesk(Database(url), self._clock)
         self.steps = 0
-        """How many orders the real desk was given."""
+        """How many commands the real desk was given."""
         self.outcomes = Counter[str]()
         """What became of them."""
 
@@ -57,22 +62,25 @@ class Beside:
         self._clock.advance(timedelta(seconds=seconds))
         self.model.now = self._clock.now()
 
-    async def place(
+    async def send(
         self,
-        asks: Sequence[Ask],
+        commands: Sequence[Command],
         *,
         gone: Collection[int] = (),
         after: int = 1,
         restart: bool = False,
     ) -> None:
-        """Place orders at once, as many tasks do, and hold each answer against the model's.
+        """Send commands at once, as many tasks do, and hold each answer against the model's.
 
         The callers of those in `gone` are cancelled after that many turns of the event loop: each
-        of their orders was booked or was not, and the model follows. `restart` stops the desk
-        while the orders are on their way.
+        of their commands was booked or was not, and the model follows. `restart` stops the desk
+        while the commands are on their way.
         """
-        self.steps += len(asks)
-        tasks = [asyncio.ensure_future(self.desk.ledger.submit(self._real(ask))) for ask in asks]
+        self.steps += len(commands)
+        tasks = [
+            asyncio.ensure_future(self.desk.ledger.submit(self._real(command)))
+            for command in commands
+        ]
         for _ in range(after):
             await asyncio.sleep(0)
         for n in gone:
@@ -86,14 +94,15 @@ class Beside:
             self.desk = TradingDesk(Database(self._url), self._clock)
         elif gone:
             await self._wait_for_what_was_accepted()
-        await self._compare_answers(asks, answers, await self._booked([asks[n] for n in gone]))
+        booked = await booked_under_their_keys(self.desk.database, [commands[n] for n in gone])
+        self._compare_answers(commands, answers, booked)
         if restart:
             self.model.restart()
         await self.compare_accounts()
 
     async def restart(self) -> None:
         """Stop the desk and start it anew on the same database."""
-        await self.place([], restart=True)
+        await self.send([], restart=True)
 
     async def close(self) -> None:
         """Stop the desk and let go of the database."""
@@ -114,48 +123,60 @@ class Beside:
             assert await stored_journal(self.desk.database, name) == account.journal
             await assert_books_hold(self.desk.database, name)
 
-    def _real(self, ask: Ask) -> Any:
+    def _real(self, command: Command) -> Any:
+        if isinstance(command, Move):
+            return MoveCash(
+                account_id=command.account,
+                kind=CashMovementKind(command.kind),
+                amount=command.amount,
+                clock=self._clock,
+                key=command.key,
+                note=command.note,
+            )
         return self.desk.order(
-            ask.side,
-            str(ask.quantity),
-            ask.ticker,
-            account_id=ask.account,
-            client_order_id=ask.key,
-            strategy=ask.strategy,
-            note=ask.note,
+            command.side,
+            str(command.quantity),
+            command.ticker,
+            account_id=command.account,
+            client_order_id=command.key,
+            strategy=command.strategy,
+            note=command.note,
         )
 
-    async def _compare_answers(
-        self, asks: Sequence[Ask], answers: Sequence[Answer], booked_for_nobody: AbstractSet[Ask]
+    def _compare_answers(
+        self,
+        commands: Sequence[Command],
+        answers: Sequence[Answer],
+        booked_for_nobody: AbstractSet[Command],
     ) -> None:
         shown: list[AccountView] = []
-        for ask, answer in zip(asks, answers, strict=True):
-            if isinstance(answer, asyncio.CancelledError) and ask in booked_for_nobody:
-                assert isinstance(self.model.execute(ask), Booking), f"booked: {ask}"
+        for command, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, asyncio.CancelledError) and command in booked_for_nobody:
+                assert isinstance(self.model.execute(command), Booking), f"booked: {command}"
                 self.outcomes["booked for nobody"] += 1
             elif isinstance(answer, (asyncio.CancelledError, Busy)):
                 # The caller left before the desk took it, or the desk was stopping: no trace.
                 self.outcomes["given up"] += 1
-            elif answered := self._compare_answer(ask, answer):
+            elif answered := self._compare_answer(command, answer):
                 shown.append(answered.account)
         for view in shown:
-            # As its batch left it, so perhaps with later orders of the same batch.
+            # As its batch left it, so perhaps with later ones of the same batch.
             account = self.model.accounts[view.id]
             assert published_statement(view) == account.statements[view.sequence - 1]
 
-    def _compare_answer(self, ask: Ask, answer: Answer) -> Booked[Filled] | None:
-        expected = self.model.execute(ask)
+    def _compare_answer(self, command: Command, answer: Answer) -> Booked[Filled | Moved] | None:
+        expected = self.model.execute(command)
         if isinstance(answer, Refused):
-            assert isinstance(expected, Refusal), f"{ask} was refused: {answer}"
-            assert answer.code in expected.codes, f"{ask} was refused: {answer}"
+            assert isinstance(expected, Refusal), f"{command} was refused: {answer}"
+            assert answer.code in expected.codes, f"{command} was refused: {answer}"
             self.outcomes[answer.code] += 1
             return None
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(expected, Booking), f"{ask} was booked, not refused: {expected}"
-        trade = answer.result.trade
-        assert (trade_entry(trade), answer.result.replayed) == (expected.entry, expected.replayed)
-        assert answer.account.sequence >= trade.sequence
+        assert isinstance(expected, Booking), f"{command} was booked, not refused: {expected}"
+        assert booked_entry(answer.result) == expected.entry
+        assert answer.result.replayed == expected.replayed
+        assert answer.account.sequence >= expected.entry.sequence
         self.outcomes["replayed" if expected.replayed else expected.entry.kind] += 1
         return answer
 
@@ -164,78 +185,3 @@ class Beside:
         for account in self.model.accounts:
             order = self.desk.order("buy", "1", "NEVER.PRICED", account_id=account)
             await asyncio.gather(self.desk.ledger.submit(order), return_exceptions=True)
-
-    async def _booked(self, asks: Sequence[Ask]) -> AbstractSet[Ask]:
-        """Return those whose key is in the books; each has a key of its own."""
-        if not asks:
-            return frozenset()
-        query = select(Order.user_id, Order.client_order_id).where(
-            Order.client_order_id.in_([ask.key for ask in asks])
-        )
-        async with self.desk.database.read() as session:
-            booked = {(account, key) for account, key in await session.execute(query)}
-        return {ask for ask in asks if (ask.account, ask.key) in booked}
-
-
-def trade_entry(trade: Trade) -> Entry:
-    """Return a trade as the model writes it down."""
-    assert trade.fee == 0
-    return Entry(
-        sequence=trade.sequence,
-        kind=str(trade.side),
-        value=Fraction(trade.value),
-        at=trade.executed_at,
-        ticker=trade.ticker,
-        quantity=Fraction(trade.quantity),
-        price=Fraction(trade.price),
-        realized=Fraction(trade.realized_pnl),
-    )
-
-
-def published_statement(view: AccountView) -> Statement:
-    """Return an account as the writer shows it, as the model writes it down."""
-    return Statement(
-        view.sequence,
-        Fraction(view.cash_balance),
-        Fraction(view.realized_pnl),
-        tuple(
-            (p.ticker, Fraction(p.quantity), Fraction(p.cost_basis), Fraction(p.avg_cost))
-            for p in view.positions
-        ),
-    )
-
-
-async def stored_journal(database: Database, account: str) -> list[Entry]:
-    """Return an account's journal from its rows, in order."""
-    async with database.read() as session:
-        trades = await session.scalars(select(Trade).where(Trade.user_id == account))
-        entries = [trade_entry(trade) for trade in trades]
-        movements = await session.scalars(
-            select(CashMovement).where(CashMovement.user_id == account)
-        )
-        entries += [
-            Entry(m.sequence, str(m.kind), Fraction(m.amount), m.effective_at) for m in movements
-        ]
-    return sorted(entries, key=lambda entry: entry.sequence)
-
-
-async def stored_statements(database: Database, accounts: Collection[str]) -> dict[str, Statement]:
-    """Return what the rows of accounts and positions say."""
-    columns = (Position.ticker, Position.quantity, Position.cost_basis, Position.avg_cost)
-    async with database.read() as session:
-        held: dict[str, list[tuple[str, Fraction, Fraction, Fraction]]] = {a: [] for a in accounts}
-        for account, ticker, *amounts in await session.execute(
-            select(Position.user_id, *columns).where(Position.user_id.in_(accounts))
-        ):
-            quantity, cost, average = map(Fraction, amounts)
-            held[account].append((ticker, quantity, cost, average))
-        rows = await session.scalars(select(UserProfile).where(UserProfile.id.in_(accounts)))
-        return {
-            row.id: Statement(
-                row.head_sequence,
-                Fraction(row.cash_balance),
-                Fraction(row.realized_pnl),
-                tuple(sorted(held[row.id])),
-            )
-            for row in rows
-        }

@@ -15,6 +15,8 @@ CAP = 1_000_000_000
 LEAST_PRICE = Fraction(1, 10**9)
 PATIENCE = timedelta(seconds=10)
 """How old a quote may be, for a source that is asked more often than every three seconds."""
+OPENING = "opening"
+"""The key of an account's first entry."""
 
 ZERO = Fraction(0)
 
@@ -37,14 +39,33 @@ class Ask:
     note: str | None = None
 
     @property
-    def command(self) -> tuple[object, ...]:
+    def content(self) -> tuple[object, ...]:
         """What must be the same when a key is used again."""
         return (self.ticker, self.side, Fraction(self.quantity), self.strategy, self.note)
 
 
 @dataclass(frozen=True)
+class Move:
+    """A deposit or a withdrawal as somebody sends it."""
+
+    account: str
+    kind: str
+    amount: Decimal
+    key: str | None = None
+    note: str | None = None
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What must be the same when a key is used again."""
+        return (self.kind, Fraction(self.amount), self.note)
+
+
+Command = Ask | Move
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A line of the journal: a trade, or a movement of cash (its amount is in `value`)."""
+    """A line of the journal: a trade, or a movement of cash, whose amount is its value."""
 
     sequence: int
     kind: str
@@ -61,7 +82,7 @@ class Booking:
     """What the desk must answer: this entry."""
 
     entry: Entry
-    replayed: bool
+    replayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,11 @@ class Refusal:
 
 
 Outcome = Booking | Refusal
+
+
+def refused(*codes: str) -> Refusal:
+    """Refuse with any of these codes."""
+    return Refusal(frozenset(codes))
 
 
 @dataclass(frozen=True)
@@ -95,24 +121,53 @@ class Account:
     )
     """By ticker: shares, and what they cost."""
     journal: list[Entry] = field(default_factory=list[Entry])
-    keys: dict[str, tuple[Ask, Entry]] = field(default_factory=dict[str, tuple[Ask, Entry]])
     statements: list[Statement] = field(default_factory=list[Statement])
     """After each entry: the one after entry n is at n - 1."""
+    keys: dict[tuple[type[Command], str], tuple[Command, Entry]] = field(
+        default_factory=dict[tuple[type[Command], str], tuple[Command, Entry]]
+    )
+    """What was booked under them; orders and movements each have keys of their own."""
+
+    @property
+    def statement(self) -> Statement:
+        return self.statements[-1]
+
+    @property
+    def next(self) -> int:
+        return len(self.journal) + 1
+
+    def shares(self, ticker: str) -> Fraction:
+        return self.held.get(ticker, (ZERO, ZERO))[0]
+
+    def removed_cost(self, ticker: str, quantity: Fraction) -> Fraction:
+        """Return the cost that a sale takes away: in proportion; all of it with the last shares."""
+        held, cost = self.held[ticker]
+        return cost if quantity == held else rounded(cost * quantity / held, 6)
 
     def enter(self, entry: Entry) -> None:
+        """Add a line to the journal, and do what it says."""
+        if entry.ticker is None:
+            self.cash += entry.value
+            self.moved += entry.value
+        elif entry.kind == "buy":
+            held, cost = self.held.get(entry.ticker, (ZERO, ZERO))
+            self.cash -= entry.value
+            self.held[entry.ticker] = (held + entry.quantity, cost + entry.value)
+        else:
+            held, cost = self.held.pop(entry.ticker)
+            self.cash += entry.value
+            self.realized += entry.realized
+            left = (held - entry.quantity, cost - (entry.value - entry.realized))
+            if left != (0, 0):
+                self.held[entry.ticker] = left
         self.journal.append(entry)
         positions = tuple(
             (ticker, quantity, cost, rounded(cost / quantity, 9))
             for ticker, (quantity, cost) in sorted(self.held.items())
         )
         self.statements.append(Statement(entry.sequence, self.cash, self.realized, positions))
-        self.moved += entry.value if entry.ticker is None else ZERO
         invested = sum((cost for _, cost in self.held.values()), ZERO)
         assert self.cash + invested == self.moved + self.realized
-
-    @property
-    def statement(self) -> Statement:
-        return self.statements[-1]
 
 
 class ReferenceDesk:
@@ -125,7 +180,7 @@ class ReferenceDesk:
 
     def open(self, account: str, balance: Decimal) -> None:
         """Open an account: the opening balance is its journal's first entry, a deposit."""
-        opened = self.accounts[account] = Account(cash=Fraction(balance))
+        opened = self.accounts[account] = Account()
         opened.enter(Entry(1, "deposit", Fraction(balance), self.now))
 
     def price(self, ticker: str, price: Decimal) -> None:
@@ -142,61 +197,80 @@ class ReferenceDesk:
         """Forget what is not in the database."""
         self.quotes.clear()
 
-    def execute(self, ask: Ask) -> Outcome:
+    def execute(self, command: Command) -> Outcome:
         """Do what is asked, or say why it must be refused."""
-        account = self.accounts.get(ask.account)
-        if account and ask.key in account.keys:
-            first, entry = account.keys[ask.key]
-            if first.command != ask.command:
-                return Refusal(frozenset({"IDEMPOTENCY_MISMATCH"}))
-            return Booking(entry, replayed=True)
-        price = self.current_price(ask.ticker)
-        codes: set[str] = set()
-        if account is None:
-            codes.add("NOT_FOUND")
-        if price is None:
-            codes.add("PRICE_UNAVAILABLE")
-        if account is None or price is None:
-            return Refusal(frozenset(codes))
-        return self._trade(account, ask, price)
+        outcome = self.decide(command)
+        if isinstance(outcome, Booking) and not outcome.replayed:
+            account = self.accounts[command.account]
+            account.enter(outcome.entry)
+            if command.key is not None:
+                account.keys[type(command), command.key] = (command, outcome.entry)
+        return outcome
 
-    def _trade(self, account: Account, ask: Ask, price: Fraction) -> Outcome:
+    def decide(self, command: Command) -> Outcome:
+        """Say what must come of a command, and change nothing."""
+        account = self.accounts.get(command.account)
+        if account and command.key and (type(command), command.key) in account.keys:
+            first, entry = account.keys[type(command), command.key]
+            if first.content == command.content:
+                return Booking(entry, replayed=True)
+            # One that could never be booked may be refused for that.
+            return refused("IDEMPOTENCY_MISMATCH", *self._faults(command))
+        faults = self._faults(command)
+        if account is None:
+            faults.add("NOT_FOUND")
+        if isinstance(command, Ask) and self.current_price(command.ticker) is None:
+            faults.add("PRICE_UNAVAILABLE")
+        if account is None or faults:
+            return refused(*faults)
+        if isinstance(command, Move):
+            return self._move(account, command)
+        return self._trade(account, command)
+
+    def _faults(self, command: Command) -> set[str]:
+        if isinstance(command, Ask):
+            return set()
+        amount = Fraction(command.amount)
+        usable = 0 < amount <= CAP and amount == rounded(amount, 6) and command.key != OPENING
+        return set() if usable else {"INVALID_REQUEST"}
+
+    def _move(self, account: Account, move: Move) -> Outcome:
+        value = Fraction(move.amount) * (1 if move.kind == "deposit" else -1)
+        if account.cash + value < 0:
+            return refused("INSUFFICIENT_CASH")
+        if account.cash + value > CAP:
+            return refused("INVALID_REQUEST")
+        return Booking(Entry(account.next, move.kind, value, self.now))
+
+    def _trade(self, account: Account, ask: Ask) -> Outcome:
+        price = self.current_price(ask.ticker)
+        assert price is not None
         quantity = Fraction(ask.quantity)
         value = rounded(quantity * price, 6)
-        held, cost = account.held.get(ask.ticker, (ZERO, ZERO))
         codes: set[str] = set()
         if ask.side == "buy":
-            left, paid, realized = held + quantity, value, ZERO
-            if value > account.cash:
+            left, cash, realized = account.shares(ask.ticker) + quantity, account.cash - value, ZERO
+            if cash < 0:
                 codes.add("INSUFFICIENT_CASH")
         else:
-            left = held - quantity
+            left, cash = account.shares(ask.ticker) - quantity, account.cash + value
             if left < 0:
-                return Refusal(frozenset({"INSUFFICIENT_SHARES"}))
-            # In proportion; the last shares take with them all of the cost that is left.
-            removed = rounded(cost * quantity / held, 6) if left else cost
-            paid, realized = -removed, value - removed
-        cash = account.cash - value if ask.side == "buy" else account.cash + value
-        if max(value, cash, left, quantity) > CAP or (not value and left):
+                return refused("INSUFFICIENT_SHARES")
+            realized = value - account.removed_cost(ask.ticker, quantity)
+        # What is worth nothing may not be traded, except to close a position.
+        if max(value, cash, left) > CAP or (not value and left):
             codes.add("INVALID_REQUEST")
         if codes:
             return Refusal(frozenset(codes))
-        account.cash = cash
-        account.realized += realized
-        account.held[ask.ticker] = (left, cost + paid)
-        if not left:
-            assert account.held.pop(ask.ticker) == (0, 0)
-        entry = Entry(
-            sequence=len(account.journal) + 1,
-            kind=ask.side,
-            value=value,
-            at=self.now,
-            ticker=ask.ticker,
-            quantity=quantity,
-            price=price,
-            realized=realized,
+        return Booking(
+            Entry(
+                sequence=account.next,
+                kind=ask.side,
+                value=value,
+                at=self.now,
+                ticker=ask.ticker,
+                quantity=quantity,
+                price=price,
+                realized=realized,
+            )
         )
-        account.enter(entry)
-        if ask.key is not None:
-            account.keys[ask.key] = (ask, entry)
-        return Booking(entry, replayed=False)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
-from support.reference import CAP, ZERO, Ask, ReferenceDesk
+from support.reference import CAP, OPENING, ZERO, Ask, Command, Move, ReferenceDesk
 
 TICKERS = ("AAPL", "BRK.B", "MSFT", "TSLA")
 BALANCES = ("10000", "0.000001", "99.999999", "1000000000", "999999999.999999")
@@ -24,13 +24,17 @@ def price(rng: Random) -> Decimal:
     return rng.choice(_PRICES)(rng)
 
 
-def ask(rng: Random, model: ReferenceDesk, earlier: list[Ask]) -> Ask:
-    """Return an order: a new one, or an earlier one again, true to the first or not."""
+def command(rng: Random, model: ReferenceDesk, earlier: list[Command]) -> Command:
+    """Return a command: a new one, or an earlier one again, true to the first or not."""
     if earlier and rng.randrange(5) == 0:
         return _again(rng, earlier[-1 - rng.randrange(min(len(earlier), 50))])
-    account = rng.choice(sorted(model.accounts))
-    if rng.randrange(50) == 0:
-        account = "nobody"
+    account = rng.choice(sorted(model.accounts)) if rng.randrange(50) else "nobody"
+    # Few keys, so that they are often used again by chance, for another command.
+    key = f"key-{rng.randrange(200)}" if rng.randrange(2) else None
+    return (_ask if rng.randrange(6) else _move)(rng, model, account, key)
+
+
+def _ask(rng: Random, model: ReferenceDesk, account: str, key: str | None) -> Ask:
     ticker = rng.choice(TICKERS)
     side = rng.choice(("buy", "buy", "sell"))
     return Ask(
@@ -38,25 +42,38 @@ def ask(rng: Random, model: ReferenceDesk, earlier: list[Ask]) -> Ask:
         ticker=ticker,
         side=side,
         quantity=_quantity(rng, model, account, ticker, side),
-        # Few keys, so that they are often used again by chance, for another order.
-        key=f"key-{rng.randrange(200)}" if rng.randrange(2) else None,
+        key=key,
         strategy=rng.choice((None, None, None, "breakout")),
     )
 
 
-def _again(rng: Random, first: Ask) -> Ask:
-    match rng.randrange(8):
+def _move(rng: Random, model: ReferenceDesk, account: str, key: str | None) -> Move:
+    known = model.accounts.get(account)
+    kind = rng.choice(("deposit", "withdrawal"))
+    amount = rng.choice(_AMOUNTS)(rng)
+    if known and rng.randrange(2):
+        # All that is possible, a part, or a millionth too much.
+        possible = known.cash if kind == "withdrawal" else CAP - known.cash
+        part = rng.choice((1, 2, 1000))
+        amount = _units(int(possible * 10**6 / part) + rng.choice((0, 0, -1, 1)), 6)
+    return Move(account, kind, amount, key if rng.randrange(20) else OPENING)
+
+
+def _again(rng: Random, first: Command) -> Command:
+    if rng.randrange(2):
+        return first
+    if rng.randrange(3) == 0:
+        return replace(first, note="changed")
+    if isinstance(first, Move):
+        # The same number written otherwise.
+        return replace(first, amount=first.amount.normalize())
+    match rng.randrange(3):
         case 0:
             return replace(first, quantity=first.quantity + _units(1, 9))
         case 1:
             return replace(first, side="sell" if first.side == "buy" else "buy")
-        case 2:
-            return replace(first, note="changed")
-        case 3:
-            # The same number written otherwise.
-            return replace(first, quantity=first.quantity.normalize())
         case _:
-            return first
+            return replace(first, quantity=first.quantity.normalize())
 
 
 def _quantity(rng: Random, model: ReferenceDesk, account: str, ticker: str, side: str) -> Decimal:
@@ -112,4 +129,12 @@ _QUANTITIES: tuple[_Choice, ...] = (
     lambda rng: _units(1000 * rng.randrange(1, 4), 0),
     lambda rng: _units(rng.randrange(1, 1000), 9),
     _capped,
+)
+
+_AMOUNTS: tuple[_Choice, ...] = (
+    *[lambda rng: _units(rng.randrange(1, 1_000_000), 2)] * 4,
+    lambda rng: _units(rng.randrange(1, 1000), 6),
+    lambda rng: _units(rng.randrange(1, 10**15), 6),
+    # More places than money has, and amounts that are none.
+    lambda rng: Decimal(rng.choice(("0.0000005", "0", "-1", "1000000000.000001"))),
 )
