@@ -114,7 +114,7 @@ class Beside:
         accounts = self.model.accounts
         stored = await stored_statements(self.desk.database, accounts)
         for name, account in accounts.items():
-            assert stored[name] == account.statement
+            assert stored[name] == account.statement, name
             assert published_statement(await self.desk.ledger.account(name)) == account.statement
 
     async def compare_journals(self) -> None:

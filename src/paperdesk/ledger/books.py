@@ -68,7 +68,11 @@ class Books:
         return book
 
     def order_under(self, account_id: str, client_order_id: str) -> Order | None:
-        """Return the order that was placed under a key, ever or in this batch, if any was."""
+        """Return the order that was placed under a key, ever or in this batch, if any was.
+
+        Raises NotFound if there is no such account.
+        """
+        self.account(account_id)
         account_key = (account_id, client_order_id)
         if placed := self._placed.get(account_key):
             return placed

@@ -107,9 +107,10 @@ async def test_a_quote_that_grew_stale_fills_nothing(desk: TradingDesk) -> None:
         await desk.trade("buy", "1")
 
 
-async def test_an_unknown_account_is_refused(desk: TradingDesk) -> None:
+@pytest.mark.parametrize("key", [None, "k1"], ids=repr)
+async def test_an_unknown_account_is_refused(desk: TradingDesk, key: str | None) -> None:
     with pytest.raises(NotFound):
-        await desk.trade("buy", "1", account_id="nobody")
+        await desk.trade("buy", "1", account_id="nobody", client_order_id=key)
 
 
 async def test_a_key_books_once_also_across_restarts(
