@@ -162,7 +162,7 @@ class Beside:
         for view in shown:
             # As its batch left it, so perhaps with later ones of the same batch.
             account = self.model.accounts[view.id]
-            assert published_statement(view) == account.statements[view.sequence - 1]
+            assert published_statement(view) == account.statements[view.sequence - 1], view.id
 
     def _compare_answer(self, command: Command, answer: Answer) -> Booked[Filled | Moved] | None:
         expected = self.model.execute(command)
@@ -174,7 +174,7 @@ class Beside:
         if isinstance(answer, BaseException):
             raise answer
         assert isinstance(expected, Booking), f"{command} was booked, not refused: {expected}"
-        assert booked_entry(answer.result) == expected.entry
+        assert booked_entry(answer.result) == expected.entry, command
         assert answer.result.replayed == expected.replayed
         assert answer.account.sequence >= expected.entry.sequence
         self.outcomes["replayed" if expected.replayed else expected.entry.kind] += 1

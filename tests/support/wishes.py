@@ -113,7 +113,6 @@ _PRICES: tuple[_Choice, ...] = (
     *[lambda rng: _units(rng.randrange(1, 1000 * 10**9), 9)] * 4,
     # With half a share the product lies exactly between two micro-dollars.
     *[lambda rng: _units(2 * rng.randrange(500) + 1, 6)] * 3,
-    # A thousand shares have an average cost exactly between two nano-dollars.
     lambda rng: _units(rng.randrange(1, 10), 9),
     # A source may give more places than a price has.
     lambda rng: _units(2 * rng.randrange(10**6) + 1, 10) * 5,
@@ -126,7 +125,8 @@ _QUANTITIES: tuple[_Choice, ...] = (
     *[lambda rng: _units(rng.randrange(1, 100), 0)] * 3,
     *[lambda rng: _units(2 * rng.randrange(10) + 1, 1) * 5] * 2,
     *[lambda rng: _units(rng.randrange(1, 5 * 10**9), 9)] * 2,
-    lambda rng: _units(1000 * rng.randrange(1, 4), 0),
+    # Of an odd number of micro-dollars, the cost of one lies exactly between two nano-dollars.
+    *[lambda rng: Decimal(rng.choice((16, 80, 400, 2000)))] * 3,
     lambda rng: _units(rng.randrange(1, 1000), 9),
     _capped,
 )
