@@ -122,7 +122,7 @@ class Trading(RuleBasedStateMachine):
     def trade(self, rng: Random, number: int, leaving: Leaving | None) -> None:
         self.trade_at_once(rng, number, leaving)
 
-    @rule(number=st.integers(50, 300), choice=st.integers(0, 2**32), leaving=LEAVING)
+    @rule(number=st.integers(20, 150), choice=st.integers(0, 2**32), leaving=LEAVING)
     def trade_in_a_burst(self, number: int, choice: int, leaving: Leaving | None) -> None:
         self.trade_at_once(Random(choice), number, leaving)
 
@@ -145,10 +145,10 @@ class Trading(RuleBasedStateMachine):
         self.run(self.beside.restart())
 
     def confirm_prices(self, rng: Random) -> None:
-        """Mostly there are prices; a restart and a clock that moved leave none."""
+        """Mostly there are prices, and they move; a restart or a moved clock left none."""
         if rng.randrange(8):
             for ticker in wishes.TICKERS:
-                if self.beside.model.current_price(ticker) is None:
+                if self.beside.model.current_price(ticker) is None or rng.randrange(2):
                     self.beside.price(ticker, wishes.price(rng))
 
     def wanted(self, rng: Random, number: int) -> list[Command]:
