@@ -21,9 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from paperdesk.db.engine import Database
+from paperdesk.ledger.proof.proving import Problem
 from support import wishes
 from support.beside import Beside
 from support.effort import SEED, SHRINK, STEPS
+from support.observed import problems_found
 from support.reference import Command
 
 RANDOMS = st.randoms(use_true_random=False)
@@ -180,18 +183,31 @@ def progress(database_url: str) -> Iterator[Progress]:
         yield Progress(database_url, runner)
 
 
+async def all_problems(url: str) -> list[Problem]:
+    database = Database(url)
+    try:
+        return await problems_found(database)
+    finally:
+        await database.close()
+
+
 @pytest.mark.timeout(600 + STEPS // 50)
-def test_the_desk_and_the_model_agree_in_every_digit(progress: Progress) -> None:
+def test_the_desk_and_the_model_agree_in_every_digit(
+    progress: Progress, request: pytest.FixtureRequest
+) -> None:
     rounds = 0
     wanted = STEPS // 2
     # A little longer where by chance something has not happened yet.
     while progress.steps < wanted or (
         progress.steps < 3 * wanted and not set(progress.outcomes) >= EVERY_OUTCOME
     ):
-        machine: Any = seed(SEED + rounds)(lambda: Trading(progress))
+        # Other choices for each database: the more is tried.
+        choices = seed(f"{SEED} {request.node.name} {rounds}")
+        machine: Any = choices(lambda: Trading(progress))
         run_state_machine_as_test(machine, settings=AS_LONG_AS_IT_TAKES)
         rounds += 1
         print(f"MODEL_SEED={SEED}: {progress.steps} commands, {dict(progress.outcomes)}")  # noqa: T201
 
+    assert progress.runner.run(all_problems(progress.url)) == []
     assert progress.steps >= wanted
     assert set(progress.outcomes) >= EVERY_OUTCOME

@@ -78,7 +78,7 @@ class Beside:
         """
         self.steps += len(commands)
         tasks = [
-            asyncio.ensure_future(self.desk.ledger.submit(self._real(command)))
+            asyncio.ensure_future(self.desk.ledger.submit(real_command(self.desk, command)))
             for command in commands
         ]
         for _ in range(after):
@@ -123,26 +123,6 @@ class Beside:
             assert await stored_journal(self.desk.database, name) == account.journal
             await assert_books_hold(self.desk.database, name)
 
-    def _real(self, command: Command) -> Any:
-        if isinstance(command, Move):
-            return MoveCash(
-                account_id=command.account,
-                kind=CashMovementKind(command.kind),
-                amount=command.amount,
-                clock=self._clock,
-                key=command.key,
-                note=command.note,
-            )
-        return self.desk.order(
-            command.side,
-            str(command.quantity),
-            command.ticker,
-            account_id=command.account,
-            client_order_id=command.key,
-            strategy=command.strategy,
-            note=command.note,
-        )
-
     def _compare_answers(
         self,
         commands: Sequence[Command],
@@ -185,3 +165,25 @@ class Beside:
         for account in self.model.accounts:
             order = self.desk.order("buy", "1", "NEVER.PRICED", account_id=account)
             await asyncio.gather(self.desk.ledger.submit(order), return_exceptions=True)
+
+
+def real_command(desk: TradingDesk, command: Command) -> Any:
+    """Return a command as the real desk takes it."""
+    if isinstance(command, Move):
+        return MoveCash(
+            account_id=command.account,
+            kind=CashMovementKind(command.kind),
+            amount=command.amount,
+            clock=desk.clock,
+            key=command.key,
+            note=command.note,
+        )
+    return desk.order(
+        command.side,
+        str(command.quantity),
+        command.ticker,
+        account_id=command.account,
+        client_order_id=command.key,
+        strategy=command.strategy,
+        note=command.note,
+    )

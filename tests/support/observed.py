@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from paperdesk.db.engine import Database
 from paperdesk.ledger.cash import Moved
+from paperdesk.ledger.proof.proving import Problem, prove
+from paperdesk.ledger.proof.state import state_hash
 from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovement, Order, Position, Trade, UserProfile
 from paperdesk.orders.market_order import Filled
@@ -105,3 +107,15 @@ async def booked_under_their_keys(
     return {
         command for command in commands if (command.account, command.key) in used[type(command)]
     }
+
+
+async def problems_found(database: Database) -> list[Problem]:
+    """Return what the desk's own proof finds wrong with its books."""
+    async with database.read() as session:
+        return (await session.run_sync(prove)).problems
+
+
+async def hash_of_books(database: Database) -> str:
+    """Return the one hash over everything that the books say."""
+    async with database.read() as session:
+        return await session.run_sync(state_hash)
