@@ -27,7 +27,7 @@ def test_help_leads_a_newcomer_and_is_quick(paperdesk: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["buy", "cash", "journal", "watchlist", "serve", "completion", "prices"]
+    "command", ["buy", "cash", "copy", "journal", "watchlist", "serve", "completion", "prices"]
 )
 def test_every_command_shows_examples(paperdesk: Program, command: str) -> None:
     result = paperdesk(command, "--help")

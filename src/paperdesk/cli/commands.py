@@ -50,6 +50,18 @@ Examples:
   paperdesk verify
   paperdesk verify --json | jq .problems""",
     ),
+    (
+        _RUN,
+        "copy",
+        "copy:copy",
+        "Move a desk to another database, and compare.",
+        """\
+The target must be empty. A SQLite desk must be stopped first.
+
+Examples:
+  paperdesk copy --to postgresql://paperdesk:secret@localhost/paperdesk
+  paperdesk copy --from postgresql://paperdesk:secret@localhost/paperdesk --to desk.db""",
+    ),
     (_RUN, "config", "config:config", "Show the settings and where they come from.", None),
     (
         _RUN,

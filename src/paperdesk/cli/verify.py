@@ -1,20 +1,16 @@
 """`paperdesk verify`: prove the books, whether a desk runs or not. It only reads."""
 
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from paperdesk.cli.failures import Exit
 from paperdesk.cli.options import SHOWN, Shown
 from paperdesk.cli.output import clean, say, screen, show_value, table
+from paperdesk.cli.progress import Show, progress
 from paperdesk.db.inspection import is_empty, read_postgresql, read_sqlite, reading
 from paperdesk.db.migrate import check_revision, head_revision
 from paperdesk.errors import DatabaseUnusable
@@ -34,8 +30,8 @@ def verify(*, options: Shown = SHOWN) -> int:
         if not path:
             found = read_postgresql(session.connection())
             _check_revision(check_revision(found, Base.metadata.tables, "this PostgreSQL database"))
-        with _progress(session) as watch:
-            verdict = prove(session, watch)
+        with progress() as show:
+            verdict = prove(session, _counted(session, show))
             state = state_hash(session)
     ok = not verdict.problems
     if options.json:
@@ -83,22 +79,14 @@ def _tell(verdict: Verdict, state: str) -> None:
     say("There are problems." if verdict.problems else "The books are proven.")
 
 
-@contextmanager
-def _progress(session: Session) -> Generator[Watch]:
-    """Show how far the proof is, on a terminal."""
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
+def _counted(session: Session, show: Show) -> Watch:
+    """Return the proof's watch that shows how many of all entries were checked."""
     total: Any = session.scalar(select(func.sum(UserProfile.head_sequence)))
-    bar = Progress(
-        TextColumn("Entries"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=int(total or 0))
-        yield lambda more: bar.advance(task, more)
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        show("Entries", done, int(total or 0))
+
+    return count

@@ -69,20 +69,25 @@ async def downgrade(connection: AsyncConnection, revision: str) -> None:
 
 @asynccontextmanager
 async def guarded(
-    url: str, *, destination: str | None = "head", tables: Collection[str] = ()
+    url: str,
+    *,
+    destination: str | None = "head",
+    tables: Collection[str] = (),
+    backup: bool = True,
 ) -> AsyncGenerator[AsyncConnection]:
     """Give a connection, inside one transaction, on which migrations may run.
 
     `destination` is the revision that will be migrated to, and `tables` the names that must exist
     in a database that claims to be at head. Without a destination no backup is made, and no file
-    where there is none. Commits at the end.
+    where there is none; without `backup` no copy of a file that is to be migrated. Commits at the
+    end.
     Raises DatabaseHeld when a desk owns the file or another process migrates for over a minute,
     DatabaseUnusable when the database is not one that this program may touch.
     """
     path = sqlite_path(url)
     try:
         if path:
-            async with _guarded_sqlite(path, destination, tables) as connection:
+            async with _guarded_sqlite(path, destination, tables, backup=backup) as connection:
                 yield connection
         else:
             async with _guarded_postgresql(url, tables) as connection:
@@ -94,7 +99,7 @@ async def guarded(
 
 @asynccontextmanager
 async def _guarded_sqlite(
-    path: Path, destination: str | None, tables: Collection[str]
+    path: Path, destination: str | None, tables: Collection[str], *, backup: bool
 ) -> AsyncGenerator[AsyncConnection]:
     # Links are followed once: beside the real file lie its WAL, its locks and its copies.
     path = real_path(path)
@@ -107,7 +112,7 @@ async def _guarded_sqlite(
         owned = Ownership.take(path)
         try:
             current = check_revision(read_sqlite(path), tables, str(path))
-            if current and destination and current != _resolved(destination):
+            if backup and current and destination and current != _resolved(destination):
                 _back_up(path, current)
             _make_private(path)
             engine = sqlite_engine_for_migrations(path)

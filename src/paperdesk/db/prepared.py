@@ -88,7 +88,7 @@ class _Compiled:
         position = {name: at for at, name in enumerate(names)}
         order = compiled.positiontup or []
         self._binds = [
-            (position[name], _binder(compiled.binds[name].type, dialect)) for name in order
+            (position[name], binder(compiled.binds[name].type, dialect)) for name in order
         ]
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
         self._results = [_reader(column.type, dialect) for column in columns]
@@ -107,7 +107,8 @@ class _Compiled:
         )
 
 
-def _binder(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+def binder(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    """Return what makes of a value what the driver takes; None where it is the same."""
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
