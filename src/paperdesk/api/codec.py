@@ -128,9 +128,19 @@ def _dump(content: Any) -> Any:
         return plain(content)
     if isinstance(content, list):
         return [_dump(item) for item in content]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(content, dict):
+        return {name: _dump(value) for name, value in content.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(content, BaseModel):
         return {name: _dump(value) for name, value in vars(content).items()}
     return content
+
+
+Written = msgspec.Raw
+
+
+def written(answer: BaseModel) -> Written:
+    """Return an answer as it stands in a larger one, to be kept and sent again and again."""
+    return Written(encode(_dump(answer)))
 
 
 class ExactRequest(Request):

@@ -19,12 +19,13 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OUR_PAGES = frozenset({"same-origin", "none"})
 
-HEADERS: Mapping[bytes, bytes] = {
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"x-frame-options": b"DENY",
-    b"cross-origin-resource-policy": b"same-origin",
-}
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""What every answer carries; no answer of ours sets them itself."""
 
 
 class Gate:
@@ -52,7 +53,9 @@ class Gate:
         if refusal is not None:
             await ProblemReply(refusal)(scope, receive, send)
             return
-        await self.app(scope, _limited(receive, limit), _with_headers(send))
+        if "content-length" not in headers or "transfer-encoding" in headers:
+            receive = _limited(receive, limit)
+        await self.app(scope, receive, _with_headers(send))
 
     def _refusal(self, method: str, headers: Headers, limit: int) -> PaperdeskError | None:
         hosts = headers.getlist("host")
@@ -111,11 +114,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            present = {name.lower() for name, _ in message.get("headers", [])}
-            message["headers"] = [
-                *message.get("headers", []),
-                *((name, value) for name, value in HEADERS.items() if name not in present),
-            ]
+            message["headers"] = [*message.get("headers", ()), *HEADERS]
         await send(message)
 
     return send_with_headers

@@ -7,13 +7,14 @@ later is not in them, and what shall be hashed then is a format 2 beside this on
 """
 
 import hashlib
-import json
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import Integer, inspect
 
 from paperdesk.db.types import EXACT, FixedPoint, UtcDateTime, format_utc
 from paperdesk.models import CashMovement, PositionAdjustment, Trade
@@ -79,28 +80,40 @@ def chained_hash(previous: str, entry: Entry) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes that stand for an entry, the same on every database and for ever."""
+    template, fields = _canonical_form(type(entry))
     # Not by attribute where it can be helped: that takes as long as all the rest.
     values = vars(entry)
-    fields = [
-        [name, value if canonical is None or value is None else canonical(value)]
-        for name, canonical in _canonical_fields(type(entry))
+    texts = [
+        "null" if value is None else write(value)
+        for name, write in fields
         for value in (values[name] if name in values else getattr(entry, name),)
     ]
-    return json.dumps([FORMAT, entry.__tablename__, *fields], separators=(",", ":")).encode()
+    return (template % tuple(texts)).encode()
 
 
 @cache
-def _canonical_fields(table: type[Entry]) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    """Return a table's hashed fields, each with what makes its value canonical."""
+def _canonical_form(table: type[Entry]) -> tuple[str, list[tuple[str, Callable[[Any], str]]]]:
+    """Return a table's JSON with a place for each value, and what writes each value.
+
+    The same JSON by the library's own writer takes four times as long.
+    """
     columns = inspect(table).columns
-    return [(name, _canonical(columns[name].type)) for name in FIELDS[table]]
+    fields = [(name, _writer(columns[name].type)) for name in FIELDS[table]]
+    places = "".join(f',["{name}",%s]' for name, _ in fields)
+    return f'[{FORMAT},"{table.__tablename__}"{places}]', fields
 
 
-def _canonical(kind: object) -> Callable[[Any], Any] | None:
+def _writer(kind: object) -> Callable[[Any], str]:
     if isinstance(kind, FixedPoint):
         return partial(_units, scale=kind.scale)
-    return format_utc if isinstance(kind, UtcDateTime) else None
+    if isinstance(kind, UtcDateTime):
+        return _time
+    return str if isinstance(kind, Integer) else encode_basestring_ascii
 
 
-def _units(value: Decimal, scale: int) -> int:
-    return int(EXACT.scaleb(value, scale))
+def _units(value: Decimal, scale: int) -> str:
+    return str(int(EXACT.scaleb(value, scale)))
+
+
+def _time(value: datetime) -> str:
+    return f'"{format_utc(value)}"'

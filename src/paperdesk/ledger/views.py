@@ -26,6 +26,10 @@ class HeldPosition:
     avg_cost: Decimal
     opened_at: datetime
 
+    def __hash__(self) -> int:
+        """Hash the row alone: cheap, and the same for equal holdings."""
+        return hash(self.id)
+
 
 class Head(NamedTuple):
     """Where an account stands: the last entry of its journal, its cash and what it realised."""

@@ -27,7 +27,7 @@ from paperdesk.market.bars import Bar, Timeframe
 from paperdesk.market.feed import Market
 from paperdesk.market.history import bars_of
 from paperdesk.market.quotes import parse_ticker
-from paperdesk.market.schemas import BarAnswer, PriceAnswer
+from paperdesk.market.schemas import BarAnswer, PriceAnswer, price_written
 from paperdesk.settings import Settings
 
 router = slice_router(tags=["prices"])
@@ -37,7 +37,7 @@ router = slice_router(tags=["prices"])
 async def read_prices(request: Request) -> Response:
     """List the last known price of every ticker that is priced, by ticker."""
     market: Market = request.app.state.market
-    return Reply([PriceAnswer.model_validate(quote) for quote in market.board.all()])
+    return Reply([price_written(quote) for quote in market.board.all()])
 
 
 @router.get(

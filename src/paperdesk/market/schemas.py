@@ -1,11 +1,13 @@
 """The bodies of the market's routes. Prices are US dollars."""
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
 
-from paperdesk.api.codec import Amount, Answer, Moment
+from paperdesk.api.codec import Amount, Answer, Moment, Written, written
 from paperdesk.market.bars import Timeframe
+from paperdesk.market.quotes import Quote
 
 
 class PriceAnswer(Answer):
@@ -17,6 +19,12 @@ class PriceAnswer(Answer):
     change: Annotated[Amount, Field(description="Against the previous tick.", examples=[0.15])]
     change_percent: Annotated[Amount, Field(examples=[0.0789])]
     timestamp: Moment
+
+
+@lru_cache(maxsize=16_384)
+def price_written(quote: Quote) -> Written:
+    """Write a price once, until it moves."""
+    return written(PriceAnswer.model_validate(quote))
 
 
 class BarAnswer(Answer):

@@ -44,13 +44,18 @@ SOURCE = "api"
 DEFAULT_POINTS = 500
 
 
-@router.get("", response_model=PortfolioAnswer, responses=problems(InvalidRequest, NotFound))
-async def read_portfolio(request: Request, account: Account) -> Response:
+@router.get(
+    "",
+    response_model=PortfolioAnswer,
+    openapi_extra=documented(current_account),
+    responses=problems(InvalidRequest, NotFound),
+)
+async def read_portfolio(request: Request) -> Response:
     """Show cash, positions and what they are worth at the latest prices."""
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
-    statement = statement_of(await ledger.account(account), market.board)
-    return Reply(PortfolioAnswer(**portfolio_fields(statement, market.clock)))
+    statement = statement_of(await ledger.account(await current_account(request)), market.board)
+    return Reply(portfolio_fields(statement, market.clock))
 
 
 @router.post(
@@ -91,10 +96,8 @@ async def trade(request: Request, body: TradeRequest) -> Response:
     )
     booked = await place(ledger, order, await why_unpriced(market, order.ticker))
     statement = statement_of(booked.account, market.board)
-    answer = PortfolioAfterTrade(
-        trade=TradeAnswer.model_validate(booked.result.trade),
-        **portfolio_fields(statement, market.clock),
-    )
+    answer = portfolio_fields(statement, market.clock)
+    answer["trade"] = TradeAnswer.model_validate(booked.result.trade)
     return Reply(answer, headers=replay_headers(replayed=booked.result.replayed))
 
 

@@ -1,15 +1,16 @@
 """The bodies of the portfolio's routes."""
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from paperdesk.api.codec import Amount, Answer, Ask, Label, Moment, Note
+from paperdesk.api.codec import Amount, Answer, Ask, Label, Moment, Note, Written, written
 from paperdesk.clock import Clock
 from paperdesk.ledger.schemas import TradeAnswer
 from paperdesk.models import Side
 from paperdesk.orders.schemas import OwnKey, Shares
-from paperdesk.portfolio.statement import Statement
+from paperdesk.portfolio.statement import Statement, StatementLine
 
 
 class TradeRequest(Ask):
@@ -73,7 +74,7 @@ class SnapshotAnswer(Answer):
 
 
 def portfolio_fields(statement: Statement, clock: Clock) -> dict[str, Any]:
-    """Return the fields of a PortfolioAnswer that show a statement."""
+    """Return the fields of a PortfolioAnswer that show a statement, ready to be written."""
     account = statement.account
     return {
         "cash_balance": account.cash_balance,
@@ -85,18 +86,24 @@ def portfolio_fields(statement: Statement, clock: Clock) -> dict[str, Any]:
         "realized_pnl": account.realized_pnl,
         "as_of": clock.now(),
         "unpriced": statement.unpriced,
-        "positions": [
-            PositionAnswer(
-                ticker=line.held.ticker,
-                quantity=line.held.quantity,
-                available_quantity=line.held.quantity,
-                avg_cost=line.held.avg_cost,
-                cost_basis=line.held.cost_basis,
-                current_price=line.price,
-                market_value=line.valuation.market_value,
-                unrealized_pnl=line.valuation.unrealized_pnl,
-                pnl_pct=line.valuation.pnl_pct,
-            )
-            for line in statement.lines
-        ],
+        "positions": [_written(line) for line in statement.lines],
     }
+
+
+@lru_cache(maxsize=16_384)
+def _written(line: StatementLine) -> Written:
+    """Write a position once, until it is traded or its price moves."""
+    held, valuation = line.held, line.valuation
+    return written(
+        PositionAnswer(
+            ticker=held.ticker,
+            quantity=held.quantity,
+            available_quantity=held.quantity,
+            avg_cost=held.avg_cost,
+            cost_basis=held.cost_basis,
+            current_price=line.price,
+            market_value=valuation.market_value,
+            unrealized_pnl=valuation.unrealized_pnl,
+            pnl_pct=valuation.pnl_pct,
+        )
+    )
