@@ -5,33 +5,14 @@ from alembic.script import ScriptDirectory
 
 from paperdesk.db import migrate
 from paperdesk.db.engine import Database
-from paperdesk.models import Base
-from support.rows import everything, fill
+from support.migrations import contents, go
+from support.rows import fill
 
 REVISIONS = [
     revision.revision
     for revision in ScriptDirectory.from_config(migrate.alembic_config()).walk_revisions()
 ]
 """Newest first."""
-
-DROPPED = {"proofs"}
-"""Tables that a downgrade drops with their rows: what they hold can be made again."""
-
-
-async def go(url: str, direction: str, revision: str) -> None:
-    """Migrate as the desk does, guards included."""
-    async with migrate.guarded(
-        url, destination=revision, tables=Base.metadata.tables
-    ) as connection:
-        await getattr(migrate, direction)(connection, revision)
-
-
-async def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
-    database = Database(url)
-    async with database.reader.connect() as connection:
-        found = await connection.run_sync(everything)
-    await database.close()
-    return {table: rows for table, rows in found.items() if table not in DROPPED}
 
 
 @pytest.fixture

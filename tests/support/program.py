@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "paperdesk")
@@ -25,11 +25,12 @@ class Program:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    command: tuple[str, ...] = COMMAND
 
     def __call__(self, *arguments: str, **more: str) -> Result:
         """Run a command to its end; keywords are variables of the environment."""
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*self.command, *arguments],
             cwd=self.folder,
             env=self._environment(more),
             stdin=subprocess.DEVNULL,
@@ -43,7 +44,7 @@ class Program:
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
         """Start a command that goes on; the caller ends it."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.command, *arguments],
             cwd=self.folder,
             env=self._environment(more),
             stdin=subprocess.DEVNULL,
@@ -54,7 +55,7 @@ class Program:
 
     def with_environment(self, **more: str) -> "Program":
         """Return the same program with further variables."""
-        return Program(self.folder, self.environment | more)
+        return replace(self, environment=self.environment | more)
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         return dict(os.environ) | self.environment | dict(more)

@@ -1,0 +1,129 @@
+"""Desks under load that are killed and started again, over and over, on one database.
+
+What was promised to a client outlives them all: no acknowledged trade is lost, no key has two
+effects, and what was never acknowledged is there at most once.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from paperdesk.db.engine import Database
+from paperdesk.models import Order, Trade
+from support.disk import Disk
+from support.load import Memory
+from support.program import Program
+from support.sabotage import LAST_WORDS
+from support.served import Served, ready_at
+from support.trading import assert_books_hold
+from support.wal import half_copied
+
+ROUNDS: Final = int(os.environ.get("CRASH_ROUNDS", "1"))
+"""How often the plans of the tests are gone through; one round kills 25 processes."""
+
+ANYWHERE: Final = "anywhere"
+POINTS: Final = ("after-begin", "between-inserts", "before-commit", "after-commit")
+
+_TESTS: Final = Path(__file__).resolve().parents[1]
+_PATIENCE: Final = 30.0
+
+
+def sabotaged(program: Program, **environment: str) -> Program:
+    """Return the program as `support.sabotage` runs it."""
+    return replace(
+        program.with_environment(PYTHONPATH=str(_TESTS), **environment),
+        command=(sys.executable, "-m", "support.sabotage"),
+    )
+
+
+def trapped(program: Program, point: str) -> Program:
+    """Return the program with a trap at a point, which `die` makes it step on."""
+    if point == ANYWHERE:
+        return program
+    return sabotaged(program, SABOTAGE=f"{point}:{random.randrange(1, 30)}")
+
+
+def plan(random_kills: int) -> list[str]:
+    """Return the points of all rounds, each named point and some random ones, in any order."""
+    points = ROUNDS * [*POINTS, *random_kills * [ANYWHERE]]
+    random.shuffle(points)
+    return points
+
+
+@asynccontextmanager
+async def desks(*programs: Program) -> AsyncIterator[list[Served]]:
+    """Serve with each program on a port of its own, all started at once; kill what is left."""
+    async with AsyncExitStack() as stack:
+        processes = []
+        for program in programs:
+            process = program.start("serve", "--port", "0", "--log-level", "warning")
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            processes.append(process)
+        urls = await asyncio.gather(*(asyncio.to_thread(ready_at, one) for one in processes))
+        yield [Served(process, url) for process, url in zip(processes, urls, strict=True)]
+
+
+async def die(desk: Served, point: str, memory: Memory) -> str:
+    """Kill a desk that is under load; return the point at which it died."""
+    if point == ANYWHERE:
+        async with asyncio.timeout(_PATIENCE):
+            await memory.more(random.randrange(1, 200))
+        # Between two answers too: the clients would always be told first.
+        await asyncio.sleep(random.uniform(0, 0.01))
+        desk.process.kill()
+    else:
+        desk.process.send_signal(signal.SIGUSR1)
+    errors = await _last_words(desk)
+    return errors.partition(LAST_WORDS)[2].strip() or ANYWHERE
+
+
+async def die_in_checkpoint(desk: Served, disk: Disk) -> None:
+    """Let a desk under load die while it writes a page of the WAL into the main file."""
+    disk.control.fatal_write = disk.control.database_writes + random.randrange(2, 40)
+    await _last_words(desk)
+    disk.mend()
+    copied, waiting = half_copied(disk.database)
+    assert copied, "it died before the checkpoint"
+    assert waiting, "it died after the checkpoint"
+
+
+async def die_before_sync(desk: Served, disk: Disk) -> None:
+    """Let a desk under load die when a commit lies in the WAL and is not yet made safe."""
+    disk.control.fatal_sync = disk.control.wal_syncs + random.randrange(2, 40)
+    await _last_words(desk)
+    disk.mend()
+
+
+async def _last_words(desk: Served) -> str:
+    _, errors = await asyncio.to_thread(desk.process.communicate, timeout=_PATIENCE)
+    assert desk.process.returncode == -signal.SIGKILL, errors
+    return errors
+
+
+async def hold_to_promises(memory: Memory, url: str) -> None:
+    """Hold the database against what the clients were told. No desk may be running."""
+    assert memory.broken == []
+    assert memory.open == set()
+    database = Database(url)
+    try:
+        async with database.read() as session:
+            booked = (
+                await session.execute(
+                    select(Order.client_order_id, Trade.id).join(Trade, Trade.order_id == Order.id)
+                )
+            ).all()
+        assert len(booked) == len(memory.acknowledged)
+        assert {row.client_order_id: row.id for row in booked} == memory.acknowledged
+        await assert_books_hold(database)
+    finally:
+        await database.close()

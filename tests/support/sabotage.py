@@ -1,0 +1,137 @@
+"""`paperdesk`, killed at a named point: `python -m support.sabotage serve …`.
+
+SABOTAGE names the point and at which passing it strikes: `before-commit:3`. Passings count from
+SIGUSR1 on, so that the desk is under load when it dies; where SABOTAGE_AT_ONCE is set, from the
+start. The process then says so on standard error and kills itself with SIGKILL, which no handler
+and no buffer survives. Hung on SQLAlchemy's events alone: it knows nothing of how the desk writes.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import Session
+
+LAST_WORDS: Final = "killed itself at "
+
+Reach = Callable[[], None]
+"""Called whenever the process is at the point."""
+
+
+def main() -> None:
+    """Set the trap, then be the ordinary command."""
+    if wanted := os.environ.get("SABOTAGE"):
+        point, _, times = wanted.partition(":")
+        POINTS[point](_killer(point, int(times or 1)))
+    from paperdesk.cli import main as paperdesk  # noqa: PLC0415 - after the traps are set
+
+    paperdesk()
+
+
+def _killer(point: str, times: int) -> Reach:
+    left = times if "SABOTAGE_AT_ONCE" in os.environ else 0
+
+    def arm(*_: object) -> None:
+        nonlocal left
+        left = times
+
+    signal.signal(signal.SIGUSR1, arm)
+
+    def reach() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.write(2, f"{LAST_WORDS}{point}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
+
+
+def _after_begin(reach: Reach) -> None:
+    """The account is locked and nothing was written: by BEGIN IMMEDIATE, or by the row lock."""
+
+    def on_executed(
+        connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        # On SQLite the ledger alone writes through the standard driver.
+        if statement.endswith("FOR UPDATE") or (
+            statement.startswith("BEGIN") and connection.dialect.driver == "pysqlite"
+        ):
+            reach()
+
+    event.listen(Engine, "after_cursor_execute", on_executed)
+
+
+def _between_inserts(reach: Reach) -> None:
+    """The order was written, its trade was not."""
+
+    def on_execute(
+        _connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        if statement.startswith("INSERT INTO trades"):
+            reach()
+
+    event.listen(Engine, "before_cursor_execute", on_execute)
+
+
+def _before_commit(reach: Reach) -> None:
+    """Everything was written, and COMMIT is next."""
+    _note_bookings()
+
+    def on_commit(connection: Connection) -> None:
+        if connection.info.pop("booking", False):
+            reach()
+
+    event.listen(Engine, "commit", on_commit)
+
+
+def _after_commit(reach: Reach) -> None:
+    """COMMIT has returned, and nobody was answered."""
+    _note_bookings()
+
+    def on_begin(session: Session, _transaction: Any, connection: Connection) -> None:
+        session.info["connection"] = connection
+
+    def on_committed(session: Session) -> None:
+        connection = session.info.pop("connection", None)
+        if connection is not None and connection.info.pop("booking", False):
+            reach()
+
+    event.listen(Session, "after_begin", on_begin)
+    event.listen(Session, "after_commit", on_committed)
+
+
+def _in_migration(reach: Reach) -> None:
+    """A statement of a revision has run, and others have not."""
+
+    def on_executed(
+        _connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        if statement.lstrip().startswith(("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE")):
+            reach()
+
+    event.listen(Engine, "after_cursor_execute", on_executed)
+
+
+def _note_bookings() -> None:
+    def on_execute(
+        connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        if statement.startswith("INSERT INTO trades"):
+            connection.info["booking"] = True
+
+    event.listen(Engine, "before_cursor_execute", on_execute)
+
+
+POINTS: Final[dict[str, Callable[[Reach], None]]] = {
+    "after-begin": _after_begin,
+    "between-inserts": _between_inserts,
+    "before-commit": _before_commit,
+    "after-commit": _after_commit,
+    "in-migration": _in_migration,
+}
+
+if __name__ == "__main__":
+    main()
