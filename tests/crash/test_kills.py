@@ -6,6 +6,8 @@ and in `test_kills_in_migrations` kills 25 processes; CRASH_ROUNDS says how many
 
 from pathlib import Path
 
+import pytest
+
 from support.disk import Disk
 from support.kills import (
     ANYWHERE,
@@ -20,6 +22,8 @@ from support.kills import (
 )
 from support.load import Load, Memory, ask_again
 from support.program import Program
+
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_desk_on_sqlite_keeps_its_promises(program: Program, sqlite_url: str) -> None:

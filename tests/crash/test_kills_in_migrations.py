@@ -3,6 +3,7 @@
 import random
 import signal
 
+import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
@@ -13,6 +14,8 @@ from support.migrations import contents, go
 from support.program import Program
 from support.rows import fill
 from support.sabotage import LAST_WORDS
+
+pytestmark = pytest.mark.timeout(300)
 
 OLDEST = ScriptDirectory.from_config(migrate.alembic_config()).get_base() or ""
 STATEMENTS = range(1, 9)

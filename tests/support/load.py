@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 CLIENTS: Final = 16
 TRADE: Final = "/api/portfolio/trade"
+CASH: Final = "/api/cash"
 _TICKERS: Final = ("AAPL", "MSFT", "JPM")
 _REFUSALS: Final = {"INSUFFICIENT_CASH", "INSUFFICIENT_SHARES", "PRICE_UNAVAILABLE"}
 
@@ -45,7 +46,7 @@ class Answer:
     @property
     def effect(self) -> str:
         """The id of what was booked."""
-        return str(self.body["trade"]["id"])
+        return str(self.body.get("trade", self.body)["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +79,25 @@ class Memory:
         """Wait until so many further effects were acknowledged."""
         enough = asyncio.Event()
         self._awaited[enough] = len(self.acknowledged) + answers
-        await enough.wait()
-        del self._awaited[enough]
+        try:
+            await asyncio.wait_for(enough.wait(), 30)
+        except TimeoutError:
+            raise AssertionError(f"nothing more is acknowledged: {self.answers}") from None
+        finally:
+            del self._awaited[enough]
 
     def new_wish(self) -> str:
-        """Think of a trade; return its key. A buy, then a sale."""
+        """Think of a trade, or of a movement of cash every tenth time; return its key."""
         number = next(self._numbers)
         key = f"wish-{number}"
-        side = "sell" if number % 2 else "buy"
-        body = {
-            "ticker": random.choice(_TICKERS),
-            "side": side,
-            "quantity": f"0.{random.randrange(1, 30):03}",
-        }
-        self.wishes[key] = Wish(TRADE, body)
+        amount = f"0.{random.randrange(1, 30):03}"
+        if number % 10 == 9:
+            kind = "withdrawal" if number % 20 == 9 else "deposit"
+            self.wishes[key] = Wish(CASH, {"kind": kind, "amount": amount})
+        else:
+            side = "sell" if number % 2 else "buy"
+            ticker = random.choice(_TICKERS)
+            self.wishes[key] = Wish(TRADE, {"ticker": ticker, "side": side, "quantity": amount})
         return key
 
     def note(self, key: str, answer: Answer) -> None:

@@ -3,7 +3,7 @@
 SABOTAGE names the point and at which passing it strikes: `before-commit:3`. Passings count from
 SIGUSR1 on, so that the desk is under load when it dies; where SABOTAGE_AT_ONCE is set, from the
 start. The process then says so on standard error and kills itself with SIGKILL, which no handler
-and no buffer survives. Hung on SQLAlchemy's events alone: it knows nothing of how the desk writes.
+and no buffer survives. Hung on SQLAlchemy alone: it knows nothing of how the desk writes.
 """
 
 import os
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.orm import Session
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.pool import PoolProxiedConnection
 
 LAST_WORDS: Final = "killed itself at "
 
@@ -90,17 +91,15 @@ def _before_commit(reach: Reach) -> None:
 def _after_commit(reach: Reach) -> None:
     """COMMIT has returned, and nobody was answered."""
     _note_bookings()
+    commit = DefaultDialect.do_commit
 
-    def on_begin(session: Session, _transaction: Any, connection: Connection) -> None:
-        session.info["connection"] = connection
-
-    def on_committed(session: Session) -> None:
-        connection = session.info.pop("connection", None)
-        if connection is not None and connection.info.pop("booking", False):
+    def commit_and_reach(self: DefaultDialect, dbapi_connection: PoolProxiedConnection) -> None:
+        commit(self, dbapi_connection)
+        if dbapi_connection.info.pop("booking", False):
             reach()
 
-    event.listen(Session, "after_begin", on_begin)
-    event.listen(Session, "after_commit", on_committed)
+    # There is no event for this, neither with the ORM's session nor without.
+    DefaultDialect.do_commit = commit_and_reach
 
 
 def _in_migration(reach: Reach) -> None:
