@@ -12,6 +12,7 @@ from support.disk import Disk
 from support.kills import (
     ANYWHERE,
     ROUNDS,
+    assert_proven,
     desks,
     die,
     die_before_sync,
@@ -33,6 +34,7 @@ async def test_a_desk_on_sqlite_keeps_its_promises(program: Program, sqlite_url:
     killed: list[str] = []
     for point in points:
         async with desks(trapped(program, point)) as (desk,):
+            await assert_proven(sqlite_url)
             await ask_again(memory, [desk.url])
             async with Load(memory, [desk.url]):
                 killed.append(await die(desk, point, memory))
@@ -56,6 +58,7 @@ async def test_two_desks_on_postgresql_keep_their_promises(
         async with desks(program) as (other,):
             for point in group:
                 async with desks(trapped(program, point)) as (desk,):
+                    await assert_proven(postgres_url)
                     await ask_again(memory, [desk.url, other.url])
                     async with Load(memory, [desk.url, other.url]):
                         killed.append(await die(desk, point, memory))
@@ -78,6 +81,7 @@ async def test_a_desk_that_dies_in_a_checkpoint_loses_nothing(
     memory = Memory()
     for _ in range(2 * ROUNDS):
         async with desks(program) as (desk,):
+            await assert_proven(sqlite_url)
             await ask_again(memory, [desk.url])
             async with Load(memory, [desk.url]):
                 await die_in_checkpoint(desk, disk)
@@ -97,6 +101,7 @@ async def test_a_power_cut_takes_nothing_that_was_acknowledged(
     memory = Memory()
     for die_in_danger in ROUNDS * [die_before_sync, die_in_checkpoint]:
         async with desks(program) as (desk,):
+            await assert_proven(sqlite_url)
             await ask_again(memory, [desk.url])
             async with Load(memory, [desk.url]):
                 await die_in_danger(desk, disk)

@@ -19,7 +19,9 @@ from typing import Final
 from sqlalchemy import select
 
 from paperdesk.db.engine import Database
+from paperdesk.db.inspection import reading
 from paperdesk.ledger.accounts import OPENING_KEY
+from paperdesk.ledger.proof.proving import Problem, prove
 from paperdesk.models import CashMovement, Order, Trade
 from support.disk import Disk
 from support.load import Memory
@@ -116,10 +118,21 @@ async def _last_words(desk: Served) -> str:
     return errors
 
 
+async def assert_proven(url: str) -> None:
+    """Prove the books as `paperdesk verify` does, beside a desk or without one."""
+
+    def problems() -> list[Problem]:
+        with reading(url) as session:
+            return prove(session).problems
+
+    assert await asyncio.to_thread(problems) == []
+
+
 async def hold_to_promises(memory: Memory, url: str) -> None:
     """Hold the database against what the clients were told. No desk may be running."""
     assert memory.broken == []
     assert memory.open == set()
+    await assert_proven(url)
     database = Database(url)
     try:
         async with database.read() as session:

@@ -5,7 +5,6 @@ from paperdesk.db.engine import Database
 from paperdesk.models import Base
 from support.rows import everything
 
-
 DROPPED = {"proofs"}
 """Tables that a downgrade drops with their rows: what they hold can be made again."""
 
