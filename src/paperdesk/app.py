@@ -32,6 +32,7 @@ from paperdesk.market.sources import source_for
 from paperdesk.orders import routes as order_routes
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
+from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
 from paperdesk.users.access import Access, Guard
@@ -73,6 +74,9 @@ class Health(Answer):
         ),
     ]
     version: str
+    leader: Annotated[
+        bool, Field(description="Whether this process makes prices and snapshots for all.")
+    ]
     database: DatabaseHealth
     market: MarketHealth
 
@@ -85,6 +89,7 @@ class Desk:
         self.clock = clock
         self.source = source
         self.database: Database
+        self.leadership: Leadership
         self.market: Market
         self.ledger: Ledger
         self.supervisor = Supervisor(clock)
@@ -102,23 +107,41 @@ class Desk:
             self.database = await open_database(self.settings.database_url, self.clock)
             stack.push_async_callback(self.database.close)
             state.phase = "asking for the first prices"
+            self.leadership = leadership_of(self.database, self.clock)
+            # Last of all: what is stored while stopping is stored by the one that leads.
+            stack.push_async_callback(self.leadership.close)
             source = self.source or source_for(self.settings, self.clock)
-            self.market = Market(self.database, source, self.clock)
+            self.market = Market(self.database, source, self.clock, self.leadership)
             stack.push_async_callback(self.market.close)
-            await self.market.load()
+            await self.leadership.elect()
+            await self.market.load(follows=not self.leadership.leads)
             snapshots = SnapshotRecorder(self.market.board, self.clock)
             self.ledger = Ledger(self.database, hooks=[snapshots.record])
             stack.push_async_callback(self.ledger.close)
+            self._share_out(snapshots)
+            stack.push_async_callback(self.leadership.stop)
+            self.leadership.start()
             stack.push_async_callback(self.supervisor.stop)
-            self.supervisor.start("feed", self.market.run_feed)
-            self.supervisor.start("recorder", self.market.run_recorder)
-            self.supervisor.start("snapshots", lambda: snapshots.run(self.database))
+            self.supervisor.start("election", self.leadership.run)
             stack.callback(self.stop_streams)
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
             state.access = Access(self.database, self.clock, self.settings.auth)
             yield
+
+    def in_trouble(self) -> list[str]:
+        """Return the names of the background tasks that failed lately."""
+        return self.supervisor.in_trouble() + self.leadership.in_trouble()
+
+    def _share_out(self, snapshots: SnapshotRecorder) -> None:
+        """Say what the one process does that leads, and what the others do."""
+        leadership, market = self.leadership, self.market
+        leadership.while_leading("feed", market.lead)
+        leadership.while_leading("recorder", market.run_recorder)
+        leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
+        leadership.while_following("prices", market.follow)
+        leadership.while_following("demand", market.tell_demand)
 
     def stop_streams(self) -> None:
         """End every open stream: a server would wait for them for ever."""
@@ -202,10 +225,11 @@ async def read_health(request: Request) -> Response:
             else None
         )
         revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    well = revision == desk.head and not market.outage and not desk.supervisor.in_trouble()
+    well = revision == desk.head and not market.outage and not desk.in_trouble()
     health = Health(
         status="ok" if well else "degraded",
         version=__version__,
+        leader=desk.leadership.leads,
         database=DatabaseHealth(
             dialect=database.dialect,
             journal_mode=journal_mode,

@@ -111,3 +111,4 @@ class Health(msgspec.Struct):
     status: str
     version: str
     market: Market
+    leader: bool = True

@@ -47,7 +47,9 @@ def desk(settings: Settings, now: datetime) -> list[Check]:
         if failure.exit_code is Exit.NO_DESK:
             return [Check("desk", "warning", "down", sentence(failure))]
         return [Check("desk", "problem", sentence(failure))]
-    server = Check("desk", "ok", f"{url} answers, version {health.version}, {health.status}")
+    role = "" if health.leader else ", another process leads"
+    found = f"{url} answers, version {health.version}, {health.status}{role}"
+    server = Check("desk", "ok", found)
     if health.status != "ok":
         server.state, server.advice = "problem", "Look into its log."
     elif health.version != __version__:

@@ -41,6 +41,14 @@ class Demand:
             self._asked.popitem(last=False)
         return is_new
 
+    def asked_since(self, moment: datetime | None) -> list[str]:
+        """Return what was asked for at that moment or later, None: all, the latest first."""
+        return [
+            ticker
+            for ticker, asked in reversed(self._asked.items())
+            if moment is None or asked >= moment
+        ]
+
     async def refresh(self) -> None:
         """Read the books again if that was a few seconds ago; if they cannot be read, go on."""
         now = self._clock.now()

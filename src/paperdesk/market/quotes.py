@@ -123,6 +123,13 @@ class QuoteBoard:
 
     def put(self, ticker: str, tick: Tick, source: str, received_at: datetime) -> Quote | None:
         """Take a new price; one that may never be used is dropped, and None returned."""
+        quote = self.next(ticker, tick, source, received_at)
+        if quote is not None:
+            self.restore(quote)
+        return quote
+
+    def next(self, ticker: str, tick: Tick, source: str, received_at: datetime) -> Quote | None:
+        """Return the quote that a new price leads to, None if it may never be used."""
         if not usable(tick.price):
             return None
         price = tick.price.quantize(_PRICE_PLACES, ROUND_HALF_EVEN, EXACT)
@@ -134,12 +141,10 @@ class QuoteBoard:
             previous = last.previous_price
         else:
             previous = last.price
-        quote = Quote(ticker, price, previous, tick.timestamp, received_at, source)
-        self.restore(quote)
-        return quote
+        return Quote(ticker, price, previous, tick.timestamp, received_at, source)
 
     def restore(self, quote: Quote) -> None:
-        """Put a quote on the board as it is, such as one that an earlier run stored."""
+        """Put a quote on the board as it is, such as one that another run or process stored."""
         self._quotes[quote.ticker] = quote
         if waiting := self._waiting.get(quote.ticker):
             waiting.put.set()

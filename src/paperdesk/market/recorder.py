@@ -1,17 +1,18 @@
-"""Storing quotes and bars: one short transaction every few seconds."""
+"""Storing quotes and bars: one short transaction every few seconds, or with every tick."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, delete
+from sqlalchemy import Table, bindparam, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from paperdesk.db.engine import Database
 from paperdesk.market.bars import Bar, BarMaker, Timeframe
+from paperdesk.market.following import PRICES
 from paperdesk.market.quotes import Quote, QuoteBoard
 from paperdesk.models import Base
+from paperdesk.runtime.leader import Leadership
 
 _QUOTES: Table = Base.metadata.tables["quotes"]
 _BARS: Table = Base.metadata.tables["price_bars"]
@@ -20,46 +21,63 @@ _BARS: Table = Base.metadata.tables["price_bars"]
 class Recorder:
     """Writes what changed on the board and in the bars since it last did."""
 
-    def __init__(self, database: Database, board: QuoteBoard, bars: BarMaker) -> None:
-        self._database = database
+    def __init__(self, leadership: Leadership, board: QuoteBoard, bars: BarMaker) -> None:
+        self._leadership = leadership
         self._board = board
         self._bars = bars
         self._stored: dict[str, Quote] = {}
         self._writing: asyncio.Task[None] | None = None
 
     def knows(self, quotes: Iterable[Quote]) -> None:
-        """Note quotes that were read from the database, and so need not be written."""
-        self._stored.update((quote.ticker, quote) for quote in quotes)
+        """Note the quotes that the database has, and so need not be written."""
+        self._stored = {quote.ticker: quote for quote in quotes}
 
     async def flush(self) -> None:
         """Store what changed. A write that was begun goes on although its caller is cancelled."""
-        if self._writing is not None:
-            await asyncio.wait({self._writing})
-        self._writing = asyncio.create_task(self._write())
-        try:
-            await asyncio.shield(self._writing)
-        finally:
-            if self._writing.done():
-                self._writing = None
+        await self._finish(self._flush)
 
-    async def _write(self) -> None:
+    async def publish(self, quotes: Sequence[Quote], note: str) -> None:
+        """Store quotes, tell the processes that follow, and only then put them on the board.
+
+        So nothing trades at a price that the others could not see. `note` is for them: why the
+        source is out, empty if it is not. What was begun goes on, as in `flush`.
+        """
+        await self._finish(lambda: self._publish(quotes, note))
+
+    async def _finish(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait({self._writing})
+        self._writing = asyncio.create_task(write())
+        await asyncio.shield(self._writing)
+
+    async def _flush(self) -> None:
         on_board = {quote.ticker: quote for quote in self._board.all()}
         changed = [q for q in on_board.values() if self._stored.get(q.ticker) is not q]
         gone = sorted(self._stored.keys() - on_board.keys())
         bars = self._bars.unsaved()
         if not (changed or gone or bars):
             return
-        async with self._database.write() as session:
-            connection = await session.connection()
-            await self._put(connection, changed, gone, bars)
+        async with self._leadership.write() as session:
+            await self._put(await session.connection(), changed, gone, bars)
         # Only now: had the commit failed, all of it would be tried again next time.
         self._bars.saved(bars)
         self._stored = on_board
 
+    async def _publish(self, quotes: Sequence[Quote], note: str) -> None:
+        new = {quote.ticker: quote for quote in quotes}
+        kept = {quote.ticker: quote for quote in self._board.all()} | new
+        gone = sorted(self._stored.keys() - kept.keys())
+        async with self._leadership.write() as session:
+            await self._put(await session.connection(), quotes, gone, [])
+            await session.execute(select(func.pg_notify(PRICES, note)))
+        self._stored = kept
+        for quote in quotes:
+            self._board.restore(quote)
+
     async def _put(
         self,
         connection: AsyncConnection,
-        changed: list[Quote],
+        changed: Sequence[Quote],
         gone: list[str],
         bars: list[Bar],
     ) -> None:
@@ -75,7 +93,7 @@ class Recorder:
                 }
                 for quote in changed
             ]
-            await connection.execute(upsert_quotes(self._database.dialect), rows)
+            await connection.execute(upsert_quotes(connection.dialect.name), rows)
         if gone:
             statement = delete(_QUOTES).where(_QUOTES.c.ticker == bindparam("gone"))
             await connection.execute(statement, [{"gone": ticker} for ticker in gone])
@@ -93,7 +111,7 @@ class Recorder:
                 }
                 for bar in bars
             ]
-            await connection.execute(upsert_bars(self._database.dialect), rows)
+            await connection.execute(upsert_bars(connection.dialect.name), rows)
 
 
 def upsert_quotes(dialect: str) -> Any:

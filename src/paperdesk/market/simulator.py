@@ -72,11 +72,12 @@ class Simulator:
         self._fetches = 0
 
     def start_at(self, prices: Mapping[str, Decimal]) -> None:
-        """Let tickers that were not yet asked for begin at these prices, in US dollars."""
+        """Let tickers go on from these prices, in US dollars, wherever their paths were."""
         lowest, highest = _BELIEVABLE
-        self._starts.update(
-            (ticker, price) for ticker, price in prices.items() if lowest <= price <= highest
-        )
+        for ticker, price in prices.items():
+            if lowest <= price <= highest:
+                self._paths.pop(ticker, None)
+                self._starts[ticker] = price
 
     async def fetch(self, tickers: Collection[str]) -> Mapping[str, Tick]:
         """Move each of these tickers by one tick (the first is its start) and give its price."""

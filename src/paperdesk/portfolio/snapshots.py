@@ -1,6 +1,6 @@
 """Snapshots: what each account was worth, every half minute and after its trades."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -11,19 +11,21 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from paperdesk.clock import Clock
-from paperdesk.db.engine import Database
 from paperdesk.db.prepared import Prepared, numbered, padded
 from paperdesk.ids import new_id
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import PortfolioSnapshot, UserProfile
 from paperdesk.portfolio.statement import statement_of
+from paperdesk.runtime.leader import Leadership
 
 INTERVAL = 30.0
 LARGEST_TOTAL = Decimal(9_000_000_000_000)
 """US dollars with 6 places end near 9.2 x 10^12 in a 64-bit column."""
 _SETTLING = 2.0
 """Seconds after the start until the first prices have come."""
+_ACCOUNTS_AT_ONCE = 100
+"""Trades and prices wait for the transaction that writes the snapshots."""
 _AT_MOST_ONE_A = timedelta(seconds=1)
 
 
@@ -70,21 +72,28 @@ class SnapshotRecorder:
         if written:
             _WRITE.run(connection, written)
 
-    async def run(self, database: Database) -> None:
-        """Write a snapshot of every account, every half minute, for ever."""
+    async def run(self, leadership: Leadership) -> None:
+        """Write a snapshot of every account, every half minute, for as long as this one leads."""
         await self._clock.sleep(_SETTLING)
         while True:
-            async with database.write() as session:
-                await session.run_sync(self._record_all)
+            async with leadership.write() as session:
+                accounts = (await session.scalars(select(UserProfile.id))).all()
+            for first in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
+                some = sorted(accounts)[first : first + _ACCOUNTS_AT_ONCE]
+                async with leadership.write() as session:
+                    await session.run_sync(self._record_some, some)
             await self._clock.sleep(INTERVAL)
 
-    def _record_all(self, session: Session) -> None:
+    def _record_some(self, session: Session, accounts: Sequence[str]) -> None:
         # Locked and read in the transaction that writes, so that no trade comes in between.
-        accounts = session.scalars(
-            select(UserProfile.id).order_by(UserProfile.id).with_for_update()
+        locked = session.scalars(
+            select(UserProfile.id)
+            .where(UserProfile.id.in_(accounts))
+            .order_by(UserProfile.id)
+            .with_for_update()
         ).all()
         connection = session.connection()
-        self.record(connection, [read_view(connection, account_id) for account_id in accounts])
+        self.record(connection, [read_view(connection, account_id) for account_id in locked])
 
 
 def _recent(connection: Connection, accounts: list[str], now: datetime) -> dict[str, str]:

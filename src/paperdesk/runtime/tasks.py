@@ -55,3 +55,15 @@ class Supervisor:
                 pause = _FIRST_PAUSE
             await self._clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def happens_within(event: asyncio.Event, seconds: float, clock: Clock) -> bool:
+    """Sleep, but not on once the event is set; say whether it is."""
+    sleep = asyncio.ensure_future(clock.sleep(seconds))
+    happened = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({sleep, happened}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sleep.cancel()
+        happened.cancel()
+    return event.is_set()
