@@ -111,7 +111,8 @@ async def test_who_no_longer_holds_the_lock_stops_leading(processes: list[Proces
     assert other
     won = False
     while not won:
-        await mine._driver.execute("SELECT pg_advisory_unlock_all()")
+        async with mine._turn:
+            await mine._driver.execute("SELECT pg_advisory_unlock_all()")
         won = await other.try_lock(leader._LOCK)
     await until(lambda: first.leading == {second})
     assert (first.election.leads, second.election.leads) == (False, True)

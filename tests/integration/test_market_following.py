@@ -124,11 +124,13 @@ async def test_the_simulator_goes_on_where_the_last_leader_was(
 ) -> None:
     clock = SystemClock()
     first, second = await join(Simulator(seed, clock)), await join(Simulator(seed, clock))
-    for _ in range(300):
-        await first.market.source.fetch(["AAPL", "NFLX"])  # far from where a path begins
     first.market._demand.ask("ADHOC")
     await first.market.tick()
     for old, new in ((first, second), (second, first), (first, second)):
+        # Far from where its path begins, and where the other one's is.
+        for path in old.source._paths.values():  # type: ignore[attr-defined]
+            path.deviation += 0.2
+        await old.market.tick()
         async with running(new.market.follow):
             await until(partial(has_followed, new, old))
         before = {quote.ticker: quote.price for quote in old.market.board.all()}
