@@ -12,6 +12,8 @@ from fractions import Fraction
 
 CAP = 1_000_000_000
 """On cash, the value of one order, a price, and a quantity."""
+CAP_OF_SUMS = 1_000_000_000_000
+"""On the cost of a position, and on what an account realised either way."""
 LEAST_PRICE = Fraction(1, 10**9)
 PATIENCE = timedelta(seconds=10)
 """How old a quote may be, for a source that is asked more often than every three seconds."""
@@ -139,6 +141,9 @@ class Account:
     def shares(self, ticker: str) -> Fraction:
         return self.held.get(ticker, (ZERO, ZERO))[0]
 
+    def cost(self, ticker: str) -> Fraction:
+        return self.held.get(ticker, (ZERO, ZERO))[1]
+
     def removed_cost(self, ticker: str, quantity: Fraction) -> Fraction:
         """Return the cost that a sale takes away: in proportion; all of it with the last shares."""
         held, cost = self.held[ticker]
@@ -257,8 +262,13 @@ class ReferenceDesk:
             if left < 0:
                 return refused("INSUFFICIENT_SHARES")
             realized = value - account.removed_cost(ask.ticker, quantity)
+        built_up = account.cost(ask.ticker) + value if ask.side == "buy" else ZERO
         # What is worth nothing may not be traded, except to close a position.
-        if max(value, cash, left) > CAP or (not value and left):
+        if (
+            max(value, cash, left) > CAP
+            or max(built_up, abs(account.realized + realized)) > CAP_OF_SUMS
+            or (not value and left)
+        ):
             codes.add("INVALID_REQUEST")
         if codes:
             return Refusal(frozenset(codes))

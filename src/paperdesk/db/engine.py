@@ -299,7 +299,7 @@ def _postgresql(url: str) -> AsyncEngine:
                 "application_name": "paperdesk",
                 "timezone": "UTC",
                 "lock_timeout": "10s",
-                "idle_in_transaction_session_timeout": "60s",
+                "idle_in_transaction_session_timeout": "15s",
             },
         },
     )

@@ -45,7 +45,7 @@ class AccountBook:
         self.before = before
         self.cash = before.cash_balance
         self._entries = entries
-        self._realized_pnl = before.realized_pnl
+        self.realized_pnl = before.realized_pnl
         self._sequence = before.sequence
         self._hash = before.head.hash
         self._from_outside = _ZERO
@@ -87,7 +87,7 @@ class AccountBook:
         if isinstance(entry, Trade):
             proceeds = entry.value if entry.side is Side.sell else -entry.value
             self.cash += proceeds - entry.fee
-            self._realized_pnl += entry.realized_pnl
+            self.realized_pnl += entry.realized_pnl
             self._from_outside -= entry.fee
         else:
             self.cash += entry.amount
@@ -121,10 +121,10 @@ class AccountBook:
             elif before:
                 closed.append(held.pop(ticker))
         cash = self.cash - self.before.cash_balance
-        realized = self._realized_pnl - self.before.realized_pnl
+        realized = self.realized_pnl - self.before.realized_pnl
         if cash + cost != self._from_outside + realized:
             raise BooksDisagree(f"account {self.id}, up to entry {self._sequence}")
-        head = Head(self.id, self._sequence, self._hash, self.cash, self._realized_pnl)
+        head = Head(self.id, self._sequence, self._hash, self.cash, self.realized_pnl)
         view = AccountView(head, tuple(held[ticker] for ticker in sorted(held)))
         return Settlement(view, opened, updated, closed)
 

@@ -15,6 +15,9 @@ LARGEST_AMOUNT = Decimal(1_000_000_000)
 """The cap on cash, on the value of one order, on a price and on a quantity: all their units fit
 a 64-bit integer with room for sums."""
 
+LARGEST_SUM = Decimal(1_000_000_000_000)
+"""The cap on what builds up: the cost of one position, and what an account realised either way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:

@@ -36,10 +36,17 @@ def book_fill(
         after, realized = booking.bought(before, quantity, value), _ZERO
         if after.quantity > booking.LARGEST_AMOUNT:
             raise InvalidRequest("A position may have at most 1,000,000,000 shares. Buy less.")
+        if after.cost_basis > booking.LARGEST_SUM:
+            raise InvalidRequest("A position may cost at most $1,000,000,000,000. Buy less.")
     else:
         _check_shares(account, before, order.ticker, quantity, value - fee)
         sale = booking.sold(before, quantity, value)
         after, realized = sale.left, sale.realized_pnl
+        if abs(account.realized_pnl + realized) > booking.LARGEST_SUM:
+            raise InvalidRequest(
+                "An account may realise at most $1,000,000,000,000, gain or loss. Sell less, or "
+                "trade on in another account."
+            )
     if not value and after.quantity:
         raise InvalidRequest(
             "At this price that is worth less than $0.000001, the smallest amount of the books. "

@@ -22,6 +22,8 @@ from paperdesk.ledger.waiting import FairQueue, Pending
 
 LARGEST_BATCH = 128
 _RETRIES = 10
+_PAUSE = 0.005
+"""Seconds before the first retry of a batch that lost against another process; more each time."""
 _RETRYABLE = frozenset({"40001", "40P01"})
 
 log = structlog.get_logger()
@@ -147,6 +149,7 @@ class TaskLane:
                     await connection.commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
                 if _worth_retrying(error) and attempt < _RETRIES:
+                    await asyncio.sleep(_PAUSE * attempt)
                     continue
                 if committing and not was_rolled_back(error):
                     _fail(batch, _unknown(error))

@@ -100,6 +100,35 @@ async def test_what_is_worth_nothing_can_be_closed_but_not_given_away(desk: Trad
     await assert_books_hold(desk.database)
 
 
+@pytest.mark.parametrize(
+    ("price", "fits", "too_much"),
+    [
+        ("100", ("buy", "5"), ("buy", "5.1")),
+        ("500", ("sell", "3.7"), ("sell", "0.1")),
+        ("400", ("sell", "5"), ("sell", "0.1")),
+    ],
+    ids=["cost", "gain", "gain exactly"],
+)
+async def test_what_builds_up_has_an_end(
+    desk: TradingDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    price: str,
+    fits: tuple[str, str],
+    too_much: tuple[str, str],
+) -> None:
+    desk.price("AAPL", "100")
+    await desk.trade("buy", "10")
+    monkeypatch.setattr("paperdesk.ledger.booking.LARGEST_SUM", Decimal(1500))
+    desk.price("AAPL", price)
+    await desk.trade(*fits)
+    before = await state_of(desk.database)
+
+    with pytest.raises(InvalidRequest, match="at most"):
+        await desk.trade(*too_much)
+
+    assert await state_of(desk.database) == before
+
+
 async def test_a_quote_that_grew_stale_fills_nothing(desk: TradingDesk) -> None:
     desk.clock.advance(timedelta(seconds=10.1))
 
