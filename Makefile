@@ -24,7 +24,7 @@ test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are
 
 soak: .venv/.dev ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100
 	MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $(BIN)/pytest -s tests/model
-	CRASH_ROUNDS=$(or $(CRASH_ROUNDS),100) $(BIN)/pytest -o timeout=0 tests/crash
+	CRASH_ROUNDS=$(or $(CRASH_ROUNDS),100) CRASH_PINNED=60 $(BIN)/pytest -o timeout=0 tests/crash
 
 bench: .venv-bench/.bench ## Measure the desk beside what it replaces, in about eight minutes
 	.venv-bench/bin/python -m bench

@@ -10,7 +10,7 @@ import httpx2
 from fastapi import FastAPI
 
 from paperdesk.app import create_app
-from paperdesk.clock import SystemClock
+from paperdesk.clock import Clock, SystemClock
 from paperdesk.market.quotes import Tick
 from paperdesk.settings import Settings
 
@@ -23,12 +23,13 @@ class ScriptedPrices:
     name = "scripted"
     interval = timedelta(seconds=0.05)
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.prices: dict[str, str | None] = dict(PRICES)
         """What it answers; None: the ticker is known but has no price."""
 
     async def fetch(self, tickers: Collection[str]) -> Mapping[str, Tick]:
-        now = SystemClock().now()
+        now = self.clock.now()
         prices = {ticker: self.prices.get(ticker) for ticker in tickers}
         return {ticker: Tick(Decimal(price), now) for ticker, price in prices.items() if price}
 
@@ -52,10 +53,13 @@ class DeskClient(httpx2.AsyncClient):
 
 
 @asynccontextmanager
-async def open_desk(database_url: str, **settings: Any) -> AsyncIterator[DeskClient]:
+async def open_desk(
+    database_url: str, *, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[DeskClient]:
     """Run the app on a database, and give a client of it."""
-    prices = ScriptedPrices()
-    app = create_app(Settings(database_url=database_url, **settings), source=prices)
+    clock = clock or SystemClock()
+    prices = ScriptedPrices(clock)
+    app = create_app(Settings(database_url=database_url, **settings), clock, prices)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

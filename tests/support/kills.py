@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import httpx2
 from sqlalchemy import select
 
 from paperdesk.db.engine import Database
@@ -24,7 +25,7 @@ from paperdesk.ledger.accounts import OPENING_KEY
 from paperdesk.ledger.proof.proving import Problem, prove
 from paperdesk.models import CashMovement, Order, Trade
 from support.disk import Disk
-from support.load import Memory
+from support.load import Memory, ask_again
 from support.program import Program
 from support.sabotage import LAST_WORDS
 from support.served import Served, ready_at
@@ -126,6 +127,15 @@ async def assert_proven(url: str) -> None:
             return prove(session).problems
 
     assert await asyncio.to_thread(problems) == []
+
+
+async def end(desk: Served, memory: Memory) -> None:
+    """Ask a desk for everything once more and stop it: it is the one that was started, and well."""
+    assert httpx2.get(f"{desk.url}/api/health", timeout=30).json()["status"] == "ok"
+    await ask_again(memory, [desk.url])
+    desk.process.terminate()
+    await asyncio.to_thread(desk.process.communicate, timeout=_PATIENCE)
+    assert desk.process.returncode == 0
 
 
 async def hold_to_promises(memory: Memory, url: str) -> None:

