@@ -23,6 +23,9 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
 from paperdesk.ledger import routes as ledger_routes
+from paperdesk.ledger.proof import routes as proof_routes
+from paperdesk.ledger.proof.keeper import Keeper
+from paperdesk.ledger.proof.standing import ReadOnlyGuard, Standing
 from paperdesk.ledger.writer import Ledger
 from paperdesk.logs import configure_logging
 from paperdesk.market import routes as market_routes
@@ -69,13 +72,16 @@ class Health(Answer):
     status: Annotated[
         Literal["ok", "degraded"],
         Field(
-            description="degraded: prices, a background task or the schema are in trouble",
+            description="degraded: the books, prices, a task or the schema are in trouble",
             examples=["ok"],
         ),
     ]
     version: str
     leader: Annotated[
         bool, Field(description="Whether this process makes prices and snapshots for all.")
+    ]
+    read_only: Annotated[
+        str | None, Field(description="Why the desk takes no changes; null while it does")
     ]
     database: DatabaseHealth
     market: MarketHealth
@@ -92,6 +98,8 @@ class Desk:
         self.leadership: Leadership
         self.market: Market
         self.ledger: Ledger
+        self.standing: Standing
+        self.keeper: Keeper
         self.supervisor = Supervisor(clock)
         # Read from the revisions' files, so once, and not whenever somebody asks for the health.
         self.head = head_revision()
@@ -106,6 +114,11 @@ class Desk:
             state.phase = "opening and migrating the database"
             self.database = await open_database(self.settings.database_url, self.clock)
             stack.push_async_callback(self.database.close)
+            state.phase = "looking over the books"
+            self.standing = Standing(self.database, self.clock)
+            self.keeper = Keeper(self.database, self.clock, self.standing, self.settings.timezone)
+            stack.push_async_callback(self.keeper.close)
+            await self.keeper.look()
             state.phase = "asking for the first prices"
             self.leadership = leadership_of(self.database, self.clock)
             # Last of all: what is stored while stopping is stored by the one that leads.
@@ -115,8 +128,8 @@ class Desk:
             stack.push_async_callback(self.market.close)
             await self.leadership.elect()
             await self.market.load(follows=not self.leadership.leads)
-            snapshots = SnapshotRecorder(self.market.board, self.clock)
-            self.ledger = Ledger(self.database, hooks=[snapshots.record])
+            snapshots = SnapshotRecorder(self.market.board, self.clock, self.standing.is_open)
+            self.ledger = Ledger(self.database, [snapshots.record], self.standing.check)
             stack.push_async_callback(self.ledger.close)
             self._share_out(snapshots)
             stack.push_async_callback(self.leadership.stop)
@@ -127,6 +140,8 @@ class Desk:
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
+            state.standing = self.standing
+            state.keeper = self.keeper
             state.access = Access(self.database, self.clock, self.settings.auth)
             yield
 
@@ -140,6 +155,7 @@ class Desk:
         leadership.while_leading("feed", market.lead)
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
+        leadership.while_leading("proof", self.keeper.run)
         leadership.while_following("prices", market.follow)
         leadership.while_following("demand", market.tell_demand)
 
@@ -183,6 +199,7 @@ def create_app(
     app.state.settings = desk.settings
     app.state.desk = desk
     problems.install(app)
+    app.add_middleware(ReadOnlyGuard)
     app.add_middleware(Guard)
     app.add_middleware(problems.CrashBarrier)
     app.add_middleware(
@@ -202,6 +219,7 @@ def create_app(
         portfolio_routes.router,
         order_routes.router,
         ledger_routes.router,
+        proof_routes.router,
         watchlist_routes.router,
         market_routes.router,
     ):
@@ -225,11 +243,14 @@ async def read_health(request: Request) -> Response:
             else None
         )
         revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    well = revision == desk.head and not market.outage and not desk.in_trouble()
+    read_only = await desk.standing.reason()
+    in_trouble = market.outage or desk.in_trouble() or read_only
+    well = revision == desk.head and not in_trouble
     health = Health(
         status="ok" if well else "degraded",
         version=__version__,
         leader=desk.leadership.leads,
+        read_only=read_only,
         database=DatabaseHealth(
             dialect=database.dialect,
             journal_mode=journal_mode,

@@ -135,6 +135,14 @@ class Busy(PaperdeskError):
     retry_after = 1
 
 
+class ReadOnly(PaperdeskError):
+    """A proof of the books failed: the desk takes no more changes until an operator decides."""
+
+    code = "READ_ONLY"
+    title = "The desk is read-only"
+    status = 503
+
+
 class UnknownOutcome(PaperdeskError):
     """The commit broke off: the command may or may not have been booked."""
 

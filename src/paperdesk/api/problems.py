@@ -21,6 +21,7 @@ from paperdesk.errors import (
     MethodNotAllowed,
     NotFound,
     PaperdeskError,
+    ReadOnly,
     Unauthenticated,
     UnsupportedMediaType,
 )
@@ -93,7 +94,7 @@ def problems(*errors: type[PaperdeskError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-EVERYWHERE = (Forbidden, Busy)
+EVERYWHERE = (Forbidden, Busy, ReadOnly)
 """What every route of the desk can answer."""
 
 WITH_BODY = (InvalidRequest, BodyTooLarge, UnsupportedMediaType)

@@ -112,3 +112,4 @@ class Health(msgspec.Struct):
     version: str
     market: Market
     leader: bool = True
+    read_only: str | None = None

@@ -51,7 +51,8 @@ def desk(settings: Settings, now: datetime) -> list[Check]:
     found = f"{url} answers, version {health.version}, {health.status}{role}"
     server = Check("desk", "ok", found)
     if health.status != "ok":
-        server.state, server.advice = "problem", "Look into its log."
+        server.state = "problem"
+        server.advice = health.read_only or "Look into its log."
     elif health.version != __version__:
         server.state = "warning"
         server.advice = f"This program is version {__version__}: restart the desk."

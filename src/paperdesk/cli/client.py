@@ -4,7 +4,7 @@ Amounts never become floats: answers are decoded into Decimal or printed as the 
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -61,7 +61,9 @@ class Answer:
 class Desk:
     """A connection to the running desk. Raises CommandFailed when it refuses or does not answer."""
 
-    def __init__(self, options: Remote, *, attempts: int = ATTEMPTS) -> None:
+    def __init__(
+        self, options: Remote, *, attempts: int = ATTEMPTS, timeout: httpx2.Timeout = TIMEOUT
+    ) -> None:
         settings = Settings.load()
         self.url = desk_url(settings)
         self._json = options.json
@@ -75,7 +77,7 @@ class Desk:
         self._http = httpx2.Client(
             base_url=self.url,
             headers=headers,
-            timeout=TIMEOUT,
+            timeout=timeout,
             # A proxy of the environment leads away from this machine.
             trust_env=not is_loopback(urlsplit(self.url).hostname or ""),
         )
@@ -111,7 +113,9 @@ class Desk:
             rows += answer.read(list[msgspec.Raw])
         return Answer(msgspec.json.encode(rows))
 
-    def post(self, path: str, body: dict[str, str | None], *, key: str | None = None) -> Answer:
+    def post(
+        self, path: str, body: Mapping[str, str | bool | None], *, key: str | None = None
+    ) -> Answer:
         """Do something that may be asked twice: because of its key, or because it is idempotent."""
         headers = {"Idempotency-Key": _header("--key", key)} if key is not None else {}
         content = msgspec.json.encode(_given(body))
@@ -170,7 +174,7 @@ class Desk:
                         next_page=response.links.get("next", {}).get("url"),
                     )
                 refusal = self._refusal(response, key)
-                if response.status_code != _UNAVAILABLE or not left:
+                if response.status_code != _UNAVAILABLE or not left or _decides(response):
                     raise refusal
                 wait = _retry_after(response, wait)
             time.sleep(min(wait, _LONGEST_WAIT))
@@ -236,7 +240,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def _decides(response: httpx2.Response) -> bool:
+    """Say whether an operator has to act before asking again can help."""
+    return b'"READ_ONLY"' in response.content
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 

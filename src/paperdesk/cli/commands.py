@@ -62,6 +62,19 @@ Examples:
   paperdesk copy --to postgresql://paperdesk:secret@localhost/paperdesk
   paperdesk copy --from postgresql://paperdesk:secret@localhost/paperdesk --to desk.db""",
     ),
+    (
+        _RUN,
+        "reopen",
+        "reopen:reopen",
+        "Take changes again after a proof failed.",
+        """\
+Asks the running desk, or opens the database where none runs. Proves the books
+first; with --accept what is wrong is noted and accepted.
+
+Examples:
+  paperdesk reopen
+  paperdesk reopen --accept""",
+    ),
     (_RUN, "config", "config:config", "Show the settings and where they come from.", None),
     (
         _RUN,

@@ -11,6 +11,7 @@ from paperdesk.cli.failures import sentence
 from paperdesk.db.inspection import is_empty, snapshot
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import DatabaseUnusable
+from paperdesk.ledger.proof.standing import REASON
 from paperdesk.models import Base
 from paperdesk.settings import Settings
 
@@ -114,7 +115,7 @@ def _content(url: str, known: set[str]) -> list[Check]:
     revisions = [str(revision) for (revision,) in rows]
     missing = sorted(set(Base.metadata.tables) - known)
     if revisions == [head] and not missing:
-        return [Check("revision", "ok", f"{head}, the newest")]
+        return [Check("revision", "ok", f"{head}, the newest"), *_books(url)]
     if revisions == [head]:
         advice = "It is half-migrated: restore it from a backup."
         return [Check("revision", "problem", f"{head}, but {', '.join(missing)} missing", advice)]
@@ -124,6 +125,13 @@ def _content(url: str, known: set[str]) -> list[Check]:
     advice = "Install the Paperdesk that it belongs to, or restore a backup."
     found = f"{', '.join(revisions) or 'none'}; this program knows up to {head}"
     return [Check("revision", "problem", found, advice)]
+
+
+def _books(url: str) -> list[Check]:
+    """Say that the desk is read-only, where it is."""
+    (rows,) = reading.ask(url, f"SELECT value FROM desk_meta WHERE key = '{REASON}'")  # noqa: S608
+    advice = "`paperdesk verify` shows what is wrong, `paperdesk reopen` takes changes again."
+    return [Check("books", "problem", str(reason), advice) for (reason,) in rows]
 
 
 def _whole(path: Path) -> list[Check]:

@@ -9,7 +9,7 @@ what was accepted.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -41,8 +41,14 @@ BatchHook = Callable[[Connection, Sequence[AccountView]], None]
 class Ledger:
     """The writer of one process, and the accounts as it last left them."""
 
-    def __init__(self, database: Database, hooks: Sequence[BatchHook] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hooks: Sequence[BatchHook] = (),
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._database = database
+        self._check = check
         self._hooks = tuple(hooks)
         self._views: dict[str, AccountView] = {}
         self._publishing = threading.Lock()
@@ -54,10 +60,13 @@ class Ledger:
         """Book a command and return what came of it, after it was committed.
 
         Raises what the command was refused with, Busy when the queue is full or the desk is
-        stopping (nothing was booked), UnknownOutcome when the connection broke during COMMIT.
+        stopping, ReadOnly when the desk is that (nothing was booked), UnknownOutcome when the
+        connection broke during COMMIT.
         """
         if not self._accepting:
             raise Busy("The desk is stopping. Nothing was booked; ask again when it is back.")
+        if self._check:
+            await self._check()
         pending = Pending(command, asyncio.get_running_loop().create_future())
         self._lane.put(pending)
         # The caller may go away, which cancels its future alone: the booking goes on.

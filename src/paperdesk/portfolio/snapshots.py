@@ -1,6 +1,6 @@
 """Snapshots: what each account was worth, every half minute and after its trades."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -42,9 +42,15 @@ log = structlog.get_logger()
 class SnapshotRecorder:
     """Writes snapshots. At most one a second per account: the last within it wins."""
 
-    def __init__(self, board: QuoteBoard, clock: Clock) -> None:
+    def __init__(
+        self,
+        board: QuoteBoard,
+        clock: Clock,
+        is_open: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._board = board
         self._clock = clock
+        self._is_open = is_open
 
     def record(self, connection: Connection, accounts: Collection[AccountView]) -> None:
         """Write a snapshot of each account, within the connection's transaction."""
@@ -76,13 +82,17 @@ class SnapshotRecorder:
         """Write a snapshot of every account, every half minute, for as long as this one leads."""
         await self._clock.sleep(_SETTLING)
         while True:
-            async with leadership.write() as session:
-                accounts = (await session.scalars(select(UserProfile.id))).all()
-            for first in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
-                some = sorted(accounts)[first : first + _ACCOUNTS_AT_ONCE]
-                async with leadership.write() as session:
-                    await session.run_sync(self._record_some, some)
+            if self._is_open is None or await self._is_open():
+                await self._record_all(leadership)
             await self._clock.sleep(INTERVAL)
+
+    async def _record_all(self, leadership: Leadership) -> None:
+        async with leadership.write() as session:
+            accounts = (await session.scalars(select(UserProfile.id))).all()
+        for first in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
+            some = sorted(accounts)[first : first + _ACCOUNTS_AT_ONCE]
+            async with leadership.write() as session:
+                await session.run_sync(self._record_some, some)
 
     def _record_some(self, session: Session, accounts: Sequence[str]) -> None:
         # Locked and read in the transaction that writes, so that no trade comes in between.

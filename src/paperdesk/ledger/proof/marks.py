@@ -1,7 +1,7 @@
 """Marks: how far an account was proven, and what an operator accepted although it was wrong."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from paperdesk.db.types import EXACT, MONEY_SCALE
 from paperdesk.ledger.proof.entries import table_of
 from paperdesk.ledger.proof.replay import Account, Holding, Point
-from paperdesk.models import DeskMeta, Proof, UserProfile
+from paperdesk.models import DeskMeta, Position, Proof, UserProfile
 
 ACCEPTED: Final = "accepted_problems"
 """The fact in `desk_meta` that holds the problems an operator accepted."""
@@ -61,32 +61,49 @@ def move(session: Session, points: Mapping[str, Point], now: datetime) -> None:
 
 
 def accept(
-    session: Session,
-    points: Mapping[str, Point],
-    problems: Iterable[tuple[str | None, int | None, str]],
-    now: datetime,
+    session: Session, problems: Sequence[tuple[str | None, int | None, str]], now: datetime
 ) -> None:
-    """Take accounts as they stand for the truth from here on, and note what was wrong."""
+    """Take the accounts of problems as they stand for the truth from here on; note the problems."""
     proofs = table_of(Proof).c
-    for account_id in _lock(session, points):
-        point = points[account_id]
-        same = (proofs.user_id == account_id) & (proofs.sequence == point.sequence)
-        session.execute(delete(Proof).where((proofs.user_id == account_id) & ~proofs.accepted))
-        session.execute(delete(Proof).where(same))
-        row = _row(account_id, point, now)
+    for account_id in _lock(session, {account for account, _, _ in problems if account}):
+        row = _row(account_id, current(session, account_id), now)
+        older = ~proofs.accepted | (proofs.sequence == row.sequence)
+        session.execute(delete(Proof).where(proofs.user_id == account_id, older))
         row.accepted = True
         session.add(row)
-    known = [*accepted_problems(session)]
-    known += [problem for problem in problems if problem not in known]
-    session.merge(DeskMeta(key=ACCEPTED, value=json.dumps(known)))
+    noted = accepted_problems(session)
+    noted += [problem for problem in problems if problem not in noted]
+    session.merge(DeskMeta(key=ACCEPTED, value=json.dumps(noted)))
 
 
-def _lock(session: Session, points: Mapping[str, Point]) -> list[str]:
+def current(session: Session, account_id: str) -> Point:
+    """Return an account as its rows say it is, right or wrong."""
+    profiles, positions = table_of(UserProfile).c, table_of(Position).c
+    sequence, head, cash, realized = session.execute(
+        select(
+            profiles.head_sequence,
+            profiles.head_hash,
+            type_coerce(profiles.cash_balance, BigInteger),
+            type_coerce(profiles.realized_pnl, BigInteger),
+        ).where(profiles.id == account_id)
+    ).one()
+    held = session.execute(
+        select(
+            positions.ticker,
+            type_coerce(positions.quantity, BigInteger),
+            type_coerce(positions.cost_basis, BigInteger),
+        ).where(positions.user_id == account_id)
+    )
+    holdings = {ticker: Holding(quantity, cost) for ticker, quantity, cost in held}
+    return Point(sequence, head, Account(cash, realized, holdings))
+
+
+def _lock(session: Session, accounts: Collection[str]) -> list[str]:
     """Lock the accounts, so that two processes do not write the same mark; return their ids."""
     return list(
         session.scalars(
             select(UserProfile.id)
-            .where(UserProfile.id.in_(points))
+            .where(UserProfile.id.in_(accounts))
             .order_by(UserProfile.id)
             .with_for_update()
         )

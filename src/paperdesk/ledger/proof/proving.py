@@ -104,28 +104,6 @@ def look(session: Session, watch: Watch = lambda _: None) -> Verdict:
     return _proof(session, watch, quick=True)
 
 
-def standing(session: Session, account_id: str) -> Point:
-    """Return an account as its rows say it is, right or wrong."""
-    profiles, positions = table_of(UserProfile).c, table_of(Position).c
-    sequence, head, cash, realized = session.execute(
-        select(
-            profiles.head_sequence,
-            profiles.head_hash,
-            type_coerce(profiles.cash_balance, BigInteger),
-            type_coerce(profiles.realized_pnl, BigInteger),
-        ).where(profiles.id == account_id)
-    ).one()
-    held = session.execute(
-        select(
-            positions.ticker,
-            type_coerce(positions.quantity, BigInteger),
-            type_coerce(positions.cost_basis, BigInteger),
-        ).where(positions.user_id == account_id)
-    )
-    holdings = {ticker: Holding(quantity, cost) for ticker, quantity, cost in held}
-    return Point(sequence, head, Account(cash, realized, holdings))
-
-
 def _proof(session: Session, watch: Watch, *, quick: bool) -> Verdict:
     try:
         return _Proof(session, watch).of_everything(quick=quick)
@@ -183,11 +161,14 @@ class _Proof:
         """Prove an account in stretches: to each state that an operator accepted, then to now."""
         problems: list[Problem] = []
         point = START
-        for accepted in marks.accepted(self._session, account_id):
-            stretch = _Stretch(self._session, account_id, point, accepted, self._verdict.checked)
+        accepted = marks.accepted(self._session, account_id)
+        # One book of orders for all stretches: the fills of an order may lie in several.
+        orders = OrderBook(self._session, account_id, whole=not accepted)
+        for end in accepted:
+            stretch = self._stretch(account_id, point, end, orders)
             problems += stretch.prove(self._watch)
-            point = accepted
-        problems += self._to_now(account_id, point)
+            point = end
+        problems += self._to_now(account_id, point, orders)
         claim = filled_without_trades(self._session, account_id)
         # With a trade that is wrong or gone, its order has none: that is no news.
         return [Problem(account_id, None, claim)] if claim and not problems else problems
@@ -200,18 +181,24 @@ class _Proof:
         ).scalar_one()
         if head - mark.sequence > _LONGEST_LOOK:
             return self._at_the_head(account_id)
-        problems = self._to_now(account_id, mark)
+        orders = OrderBook(self._session, account_id, whole=mark is START)
+        problems = self._to_now(account_id, mark, orders)
+        if self._verdict.points[account_id].sequence == mark.sequence:
+            # The mark need not be moved. A whole proof below puts the point back.
+            del self._verdict.points[account_id]
         return self._wholly(account_id) if problems and mark is not START else problems
 
-    def _to_now(self, account_id: str, start: Point) -> list[Problem]:
-        now = standing(self._session, account_id)
+    def _to_now(self, account_id: str, start: Point, orders: OrderBook) -> list[Problem]:
+        now = marks.current(self._session, account_id)
         self._verdict.points[account_id] = now
-        stretch = _Stretch(self._session, account_id, start, now, self._verdict.checked)
-        return stretch.prove(self._watch, is_last=True)
+        return self._stretch(account_id, start, now, orders).prove(self._watch, is_last=True)
+
+    def _stretch(self, account_id: str, start: Point, end: Point, orders: OrderBook) -> "_Stretch":
+        return _Stretch(self._session, account_id, start, end, orders, self._verdict.checked)
 
     def _at_the_head(self, account_id: str) -> list[Problem]:
         """Compare the account's head with its newest entry alone."""
-        now = standing(self._session, account_id)
+        now = marks.current(self._session, account_id)
         found = entries.window(self._session, account_id, now.sequence - 1, now.sequence)
         newest = found.get(now.sequence)
         if newest is None or newest.hash != now.hash:
@@ -226,14 +213,20 @@ class _Stretch:
     """A part of an account's journal, between two states of its books."""
 
     def __init__(
-        self, session: Session, account_id: str, start: Point, end: Point, checked: Checked
+        self,
+        session: Session,
+        account_id: str,
+        start: Point,
+        end: Point,
+        orders: OrderBook,
+        checked: Checked,
     ) -> None:
         self._session = session
         self._id = account_id
         self._start = start
         self._end = end
         self._checked = checked
-        self._orders = OrderBook(session, account_id, whole=start.sequence == 0)
+        self._orders = orders
         self._problem: Problem | None = None
 
     def prove(self, watch: Watch, *, is_last: bool = False) -> list[Problem]:
@@ -242,7 +235,7 @@ class _Stretch:
         head = self._replay(state, watch)
         if head is None:
             return self._found()
-        if unfinished := self._orders.unfinished():
+        if is_last and (unfinished := self._orders.unfinished()):
             self._note(*unfinished)
         self._count(is_last=is_last)
         if head != self._end.hash:

@@ -7,7 +7,7 @@ left out too, and such an order is known by its first trade.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, Final
@@ -67,16 +67,19 @@ _ORDER: Final = (
 )
 
 
-def state_hash(session: Session) -> str:
-    """Return the SHA-256 of what the books say, in hex. Reads in bounded memory; blocks."""
+def state_hash(session: Session, watch: Callable[[int], None] = lambda _: None) -> str:
+    """Return the SHA-256 of what the books say, in hex. Reads in bounded memory; blocks.
+
+    `watch` is called now and then with 0; what it raises ends it.
+    """
     profiles = table_of(UserProfile).c
     accounts = session.scalars(select(profiles.id)).all()
     # Sorted by content: apart from the default account's, ids are random.
-    digests = sorted(_account(session, account_id) for account_id in accounts)
+    digests = sorted(_account(session, account_id, watch) for account_id in accounts)
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _account(session: Session, account_id: str) -> str:
+def _account(session: Session, account_id: str, watch: Callable[[int], None]) -> str:
     digest = hashlib.sha256()
     profile = _rows(session, UserProfile, _ACCOUNT, "id", account_id)[0]
     name = account_id if account_id == DEFAULT_ACCOUNT else None
@@ -85,7 +88,8 @@ def _account(session: Session, account_id: str) -> str:
         digest.update(_bytes(position))
     for entries in _journal(session, account_id, profile[_ACCOUNT.index("head_sequence")]):
         digest.update(_bytes(entries))
-    digest.update(_bytes([_orders(session, account_id)]))
+        watch(0)
+    digest.update(_bytes([_orders(session, account_id, watch)]))
     return digest.hexdigest()
 
 
@@ -118,13 +122,14 @@ def _fields(entry: Raw | None) -> Sequence[Any]:
     return fields
 
 
-def _orders(session: Session, account_id: str) -> str:
+def _orders(session: Session, account_id: str, watch: Callable[[int], None]) -> str:
     """Return a digest of an account's orders, whatever the order in which they are read."""
     total, last = 0, ""
     query = _orders_query(session.get_bind().dialect.name)
     page: Sequence[Any]
     while page := session.execute(query, {"account": account_id, "last": last}).all():
         last = page[-1][1]
+        watch(0)
         for order_id, key, *fields in page:
             digest = hashlib.sha256(_bytes([_key(order_id, key), *fields])).digest()
             # A sum, because the two databases sort text differently.

@@ -1,0 +1,143 @@
+"""Whether the desk takes changes: it stops when a proof of its books fails, until it is reopened.
+
+The reason is kept in `desk_meta`, so it outlives a restart and every process sees it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from paperdesk.api.problems import ProblemReply
+from paperdesk.api.security import SAFE_METHODS
+from paperdesk.clock import Clock
+from paperdesk.db.engine import Database
+from paperdesk.errors import Busy, ReadOnly
+from paperdesk.models import AuditLog, DeskMeta, EventType, LogLevel
+
+REASON: Final = "read_only"
+"""The fact in `desk_meta` that says why the desk is read-only; absent while it is open."""
+
+ALWAYS_TAKEN: Final = frozenset({"/api/verify", "/api/reopen"})
+"""What may be posted to a desk that is read-only."""
+
+_LOOK_EVERY: Final = timedelta(seconds=1)
+
+log = structlog.get_logger()
+
+
+class Standing:
+    """Open, or read-only for a reason. What another process decides counts within a second."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._reason: str | None = None
+        self._looked_at: datetime | None = None
+        self._is_unwritten = False
+
+    async def reason(self) -> str | None:
+        """Return a sentence on why the desk is read-only; None while it is open."""
+        now = self._clock.now()
+        if self._is_due(now):
+            # One request looks; the others go on with what was last seen.
+            self._looked_at = now
+            async with self._database.read() as session:
+                self._reason = await session.scalar(_STORED)
+        return self._reason
+
+    async def is_open(self) -> bool:
+        """Say whether the desk takes changes."""
+        return await self.reason() is None
+
+    async def check(self) -> None:
+        """Raise ReadOnly, unless the desk is open."""
+        if reason := await self.reason():
+            raise ReadOnly(
+                f"{reason} Nothing was changed, and reading goes on. `paperdesk verify` shows what "
+                "is wrong, `paperdesk reopen` takes changes again."
+            )
+
+    async def close(self, problems: list[dict[str, Any]]) -> None:
+        """Make the desk read-only because of what a proof found."""
+        if not await self.is_open():
+            return
+        now = self._clock.now()
+        found = f"{len(problems)} problem(s) in the books"
+        self._reason = reason = f"The desk is read-only since {now:%Y-%m-%d %H:%M} UTC: {found}."
+        log.error("desk.read_only", problems=problems[:10])
+        # Set before it is written: what cannot be written down must hold all the same.
+        self._is_unwritten = True
+        try:
+            async with self._database.write() as session:
+                await session.merge(DeskMeta(key=REASON, value=reason))
+                note(session, LogLevel.ERROR, reason, problems, now)
+        except (SQLAlchemyError, OSError, Busy):
+            log.exception("desk.reason_not_written")
+        else:
+            self._is_unwritten = False
+
+    async def open(self, session: AsyncSession) -> None:
+        """Take changes again, from the commit of the session on."""
+        await session.execute(delete(DeskMeta).where(DeskMeta.key == REASON))
+
+    def opened(self) -> None:
+        """Note that the session of `open` was committed."""
+        self._reason = None
+        self._is_unwritten = False
+
+    def _is_due(self, now: datetime) -> bool:
+        if self._is_unwritten:
+            return False
+        if self._looked_at is None:
+            return True
+        # A SQLite desk is one process, which knows what it decided.
+        return self._database.dialect != "sqlite" and abs(now - self._looked_at) >= _LOOK_EVERY
+
+
+_STORED: Final = select(DeskMeta.value).where(DeskMeta.key == REASON)
+
+
+def note(
+    session: AsyncSession,
+    level: LogLevel,
+    message: str,
+    problems: list[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Write a line of the desk's own audit trail."""
+    session.add(
+        AuditLog(
+            timestamp=now,
+            level=level,
+            event_type=EventType.state_change,
+            message=message,
+            details={"problems": problems},
+        )
+    )
+
+
+class ReadOnlyGuard:
+    """Middleware that refuses changes while the desk is read-only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with ReadOnly."""
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in SAFE_METHODS
+            and scope["path"] not in ALWAYS_TAKEN
+        ):
+            standing: Standing = scope["app"].state.standing
+            try:
+                await standing.check()
+            except ReadOnly as refusal:
+                await ProblemReply(refusal)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
