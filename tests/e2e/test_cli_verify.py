@@ -106,3 +106,38 @@ def test_an_older_revision_asks_for_its_migration(paperdesk: Program) -> None:
 
     assert result.code == 4
     assert "`paperdesk migrate` brings it there" in result.err
+
+
+def test_the_operator_decides_without_a_desk(paperdesk: Program) -> None:
+    paperdesk("seed")
+    with unprotected(paperdesk) as connection:
+        connection.execute("UPDATE users_profile SET cash_balance = cash_balance - 1")
+
+    refused = paperdesk("reopen")
+    looked = paperdesk("doctor")
+    accepted, again = paperdesk("reopen", "--accept", "--json"), paperdesk("reopen")
+
+    assert (refused.code, refused.err) == (1, "")
+    assert "paperdesk reopen --accept" in refused.out
+    assert looked.code == 1
+    assert "The desk is read-only since" in looked.out
+    assert (accepted.code, json.loads(accepted.out)["read_only"]) == (0, None)
+    assert (again.code, paperdesk("verify").code, paperdesk("doctor").code) == (0, 1, 0)
+
+
+def test_the_operator_decides_with_a_desk_running(paperdesk: Program) -> None:
+    paperdesk("seed")
+    with unprotected(paperdesk) as connection:
+        connection.execute("UPDATE users_profile SET cash_balance = cash_balance - 1")
+    with serving(paperdesk) as desk:
+        here = paperdesk.with_environment(PAPERDESK_URL=desk.url)
+        bought, refused, accepted = (
+            here("buy", "AAPL", "1"),
+            here("reopen"),
+            here("reopen", "--accept"),
+        )
+        again = here("buy", "AAPL", "1")
+
+    assert (bought.code, "READ_ONLY" in bought.err) == (1, True)
+    assert (refused.code, accepted.code, again.code) == (1, 0, 0)
+    assert "The desk takes changes." in accepted.out

@@ -10,17 +10,17 @@ from cyclopts import Parameter
 
 from paperdesk.bootstrap import open_database
 from paperdesk.cli.client import Desk
-from paperdesk.cli.failures import Exit
+from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import Remote
 from paperdesk.cli.output import say, show_json
 from paperdesk.cli.verify import show_problems
 from paperdesk.clock import SystemClock
-from paperdesk.errors import DatabaseHeld
+from paperdesk.db.inspection import is_empty
 from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.ledger.proof.proving import Problem
 from paperdesk.ledger.proof.schemas import ReopenAnswer, proof_fields
 from paperdesk.ledger.proof.standing import Standing
-from paperdesk.settings import Settings
+from paperdesk.settings import Settings, sqlite_path
 
 _PATIENCE: Final = httpx2.Timeout(600.0, connect=5.0)
 """How long a running desk may take to prove its books."""
@@ -72,15 +72,19 @@ def reopen(*, decision: Decision = _PLAIN) -> int:
 
 
 def _decided(decision: Decision) -> bytes:
-    """Return the answer of the running desk, or of its database where nobody holds it."""
-    settings = Settings.load()
-    if "url" not in settings.model_fields_set:
-        try:
-            return asyncio.run(_decided_here(settings, accept=decision.accept))
-        except DatabaseHeld:
-            pass
-    with Desk(decision, timeout=_PATIENCE) as desk:
-        return desk.post("/api/reopen", {"accept": decision.accept}).text
+    """Return the answer of the running desk, or of its database where none runs."""
+    try:
+        # Not told to print JSON: where no desk answers, that is not yet the outcome.
+        with Desk(Remote(account=decision.account), timeout=_PATIENCE) as desk:
+            return desk.post("/api/reopen", {"accept": decision.accept}).text
+    except CommandFailed as failure:
+        settings = Settings.load()
+        path = sqlite_path(settings.database_url)
+        if failure.exit_code is not Exit.NO_DESK or (path and is_empty(path)):
+            if decision.json and failure.problem:
+                show_json(failure.problem)
+            raise
+    return asyncio.run(_decided_here(settings, accept=decision.accept))
 
 
 async def _decided_here(settings: Settings, *, accept: bool) -> bytes:

@@ -1,13 +1,18 @@
 """A desk whose books fail their proof takes no more changes, until its operator decides."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.models import AuditLog, DeskMeta, PortfolioSnapshot, Proof
+from paperdesk.portfolio.snapshots import SnapshotRecorder
+from support.databases import START
 from support.desk import DeskClient, open_desk
 
 FLIP = "UPDATE users_profile SET cash_balance = cash_balance + 1"
@@ -164,13 +169,16 @@ async def test_accepted_balance_is_the_truth_from_there_on(desk: DeskClient) -> 
 
 
 async def test_no_snapshot_is_written_while_read_only(sqlite_desk: DeskClient) -> None:
-    await tamper(sqlite_desk.app.state.settings.database_url, FLIP)
-    await verify(sqlite_desk)
+    state, clock = sqlite_desk.app.state, ManualClock(START)
+    recorder = SnapshotRecorder(state.market.board, clock, state.standing.is_open)
     before = await counted(sqlite_desk, PortfolioSnapshot)
+    await tamper(state.settings.database_url, FLIP)
+    await verify(sqlite_desk)
 
-    recorder = sqlite_desk.app.state.desk.standing
-    assert not await recorder.is_open()
-    await sqlite_desk.trade("AAPL", "buy", 1)
+    running = asyncio.create_task(recorder.run(state.database))
+    while clock.now() < START + timedelta(minutes=5):  # noqa: ASYNC110 - only the clock tells
+        await asyncio.sleep(0.001)
+    running.cancel()
 
     assert await counted(sqlite_desk, PortfolioSnapshot) == before
 

@@ -22,7 +22,7 @@ class ProblemFound(Answer):
 class CheckedRows(Answer):
     """What was looked at."""
 
-    accounts: int
+    accounts: Annotated[int, Field(examples=[1])]
     trades: int
     cash_movements: int
     position_adjustments: int
@@ -31,7 +31,7 @@ class CheckedRows(Answer):
 class VerifyAnswer(Answer):
     """The outcome of a proof."""
 
-    ok: Annotated[bool, Field(description="Nothing is wrong")]
+    ok: Annotated[bool, Field(description="Nothing is wrong", examples=[True])]
     checked: CheckedRows
     problems: list[ProblemFound]
     state_hash: Annotated[str, Field(description="SHA-256 over what the books say")]
@@ -40,7 +40,9 @@ class VerifyAnswer(Answer):
 class ReopenRequest(Ask):
     """Whether what is wrong is accepted."""
 
-    accept: Annotated[bool, Field(description="Take the books as they stand for the truth")] = False
+    accept: Annotated[
+        bool, Field(description="Take the books as they stand for the truth", examples=[False])
+    ] = False
 
 
 class ReopenAnswer(VerifyAnswer):
