@@ -175,7 +175,7 @@ async def test_no_snapshot_is_written_while_read_only(sqlite_desk: DeskClient) -
     await tamper(state.settings.database_url, FLIP)
     await verify(sqlite_desk)
 
-    running = asyncio.create_task(recorder.run(state.database))
+    running = asyncio.create_task(recorder.run(state.desk.leadership))
     while clock.now() < START + timedelta(minutes=5):  # noqa: ASYNC110 - only the clock tells
         await asyncio.sleep(0.001)
     running.cancel()
