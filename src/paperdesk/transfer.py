@@ -6,7 +6,7 @@ transfer early, a kill included, leaves the target as empty as it was.
 
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, cast
@@ -59,28 +59,29 @@ async def copy_desk(source: str, target: str, watch: Watch) -> Copied:
     desk of this program's revision or its books are not proven, when the target holds anything, or
     when the copy is not the same.
     """
-    async with (
-        _reading(source) as reader,
-        migrate.guarded(target, tables=Base.metadata.tables, backup=False) as writer,
-    ):
-        if await _holds_rows(writer):
-            raise DatabaseUnusable(
-                "The target is not empty. It was left as it is; name a database or a file that "
-                "holds nothing yet."
-            )
-        await migrate.upgrade(writer)
-        sent = await reader.run_sync(_proven, "Proving the desk", watch)
-        total = sum([await _count(reader, table) for table in TABLES])
-        copied = await _transfer(reader, writer, total, watch)
-        await _set_numbering(writer)
-        arrived = await _read_back(writer, total, watch)
-        differing = [name for name, contents in copied.items() if arrived[name] != contents]
-        if differing or await writer.run_sync(_proven, "Proving the copy", watch) != sent:
-            raise DatabaseUnusable(
-                f"What arrived is not what was sent, in {', '.join(differing) or 'the books'}. The "
-                "target was left empty; look at its disk and its logs, then try again."
-            )
-    return Copied({name: contents.rows for name, contents in copied.items()}, sent)
+    async with AsyncExitStack() as opened:
+        reader = await opened.enter_async_context(_reading(source))
+        async with migrate.guarded(target, tables=Base.metadata.tables, backup=False) as writer:
+            if await _holds_rows(writer):
+                raise DatabaseUnusable(
+                    "The target is not empty. It was left as it is; name a database or a file that "
+                    "holds nothing yet."
+                )
+            await migrate.upgrade(writer)
+            state = await reader.run_sync(_proven, "Proving the desk", watch)
+            total = sum([await _count(reader, table) for table in TABLES])
+            sent = await _transfer(reader, writer, total, watch)
+            # Our sessions on PostgreSQL are cut off when they idle, and the rest may take minutes.
+            await opened.aclose()
+            await _set_numbering(writer)
+            arrived = await _read_back(writer, total, watch)
+            differing = [name for name, contents in sent.items() if arrived[name] != contents]
+            if differing or await writer.run_sync(_proven, "Proving the copy", watch) != state:
+                raise DatabaseUnusable(
+                    f"What arrived is not what was sent, in {', '.join(differing) or 'the books'}. "
+                    "The target was left empty; look at its disk and its logs, then try again."
+                )
+    return Copied({name: contents.rows for name, contents in sent.items()}, state)
 
 
 @asynccontextmanager

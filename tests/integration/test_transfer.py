@@ -372,6 +372,22 @@ async def test_a_desk_that_runs_on_postgresql_is_copied_as_it_was_at_one_instant
     assert len((await content_of(postgres_url))["chat_messages"]) == 1
 
 
+async def test_a_source_that_goes_away_once_it_was_read_is_not_missed(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    def watch(doing: str, _done: int, _total: int) -> None:
+        if doing.startswith("Comparing"):
+            execute(
+                postgres_url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+
+    copied = await copy_desk(postgres_url, driver_url(tmp_path / "target.db"), watch)
+
+    assert copied.rows["watchlist"] == 10
+
+
 def interrupting(url: str) -> Callable[[str, int, int], None]:
     """Return a watch that writes to a desk while it is copied."""
     written: list[str] = []
