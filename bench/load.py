@@ -40,10 +40,18 @@ class Load:
     server_cpu: float = 0.0
     """Seconds of processor time that the server used for all of it; 0 where nobody looked."""
 
+    loop_cpu: float = 0.0
+    """The part of it that the server's first thread used: the event loop of a Python server."""
+
     @property
     def cost(self) -> float:
         """Seconds of the server's processor time an answer."""
         return self.server_cpu / max(1, sum(self.statuses.values()))
+
+    @property
+    def loop_cost(self) -> float:
+        """Seconds of the event loop's processor time an answer."""
+        return self.loop_cpu / max(1, sum(self.statuses.values()))
 
     @property
     def rate(self) -> float:

@@ -48,8 +48,8 @@ def desk_with_past(trades: int, snapshots: int) -> Path:
         say(f"Making a desk of {trades:,} trades and {snapshots:,} snapshots, this once")
         BUILD.mkdir(parents=True, exist_ok=True)
         making = path.with_suffix(".making")
-        for left in BUILD.glob(f"{making.name}*"):
-            left.unlink()
+        for old in [*BUILD.glob(f"{making.name}*"), *BUILD.glob(f"past-*-{trades}-{snapshots}.db")]:
+            old.unlink()
         asyncio.run(_make(making, trades, snapshots))
         making.rename(path)
     return path

@@ -27,9 +27,10 @@ def asking(
     """Return a server as a contender: what it is asked, and what to do with each run's outcome."""
 
     def run(clients: int, seconds: float) -> Load:
-        before = server.cpu()
+        before, loop_before = server.cpu(), server.loop_cpu()
         load = drive(server.url, ask, clients=clients, seconds=seconds)
         load.server_cpu = server.cpu() - before
+        load.loop_cpu = server.loop_cpu() - loop_before
         return settle(load)
 
     return Contender(name, run)
@@ -84,9 +85,10 @@ def details(loads: Sequence[Load]) -> str:
     middle = 1000 * median(load.percentile(50) for load in loads)
     high = 1000 * median(load.percentile(99) for load in loads)
     own = max(load.own_cpu for load in loads)
+    loop = 1000 * median(load.loop_cost for load in loads)
     return (
-        f"p50 {middle:.1f} ms, p99 {high:.1f} ms; {cost(loads):.3f} ms of processor time each; "
-        f"load generator {own:.0%} of a core"
+        f"p50 {middle:.1f} ms, p99 {high:.1f} ms; {cost(loads):.3f} ms of processor time each, "
+        f"{loop:.3f} in the event loop; load generator {own:.0%} of a core"
     )
 
 

@@ -49,6 +49,14 @@ class Server:
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _TICKS
 
+    def loop_cpu(self) -> float:
+        """Return the seconds that its first thread, which runs the event loop, has used."""
+        pid = self.process.pid
+        try:
+            return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+        except OSError:
+            return 0.0
+
 
 @contextmanager
 def scratch() -> Generator[Path]:
