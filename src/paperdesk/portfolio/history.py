@@ -1,13 +1,14 @@
 """The curve of an account's value, from its snapshots."""
 
+import json
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, column, func, select, values
+from sqlalchemy import ARRAY, ColumnElement, Row, cast, column, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from paperdesk.db.types import UtcDateTime
+from paperdesk.db.types import UtcDateTime, format_utc
 from paperdesk.models import PortfolioSnapshot
 from paperdesk.portfolio.thinning import largest_triangles
 
@@ -61,38 +62,40 @@ async def history(
     query = select(*_SHOWN).where(*span).order_by(PortfolioSnapshot.recorded_at)
     rows: list[Any] = list(await session.execute(query.limit(candidates + 1)))
     if len(rows) > candidates:
-        last = await session.scalar(select(func.max(PortfolioSnapshot.recorded_at)).where(*span))
-        picked = _last_of_each(account_id, rows[0].recorded_at, last, candidates)
-        rows = [rows[0], *await session.execute(query.where(picked))]
+        last = (
+            await session.execute(select(func.max(PortfolioSnapshot.recorded_at)).where(*span))
+        ).scalar_one()
+        picked = _last_of_each(session, account_id, rows[0].recorded_at, last, candidates)
+        rows = list(await session.execute(query.where(picked)))
     curve = [(row.recorded_at.timestamp(), float(row.total_value)) for row in rows]
     return [rows[index] for index in largest_triangles(curve, points)]
 
 
 def _last_of_each(
-    account_id: str, first: datetime, last: datetime | None, count: int
+    session: AsyncSession, account_id: str, first: datetime, last: datetime, count: int
 ) -> ColumnElement[bool]:
-    """Return the condition that a snapshot is the last one in one of `count` equal times."""
-    width = ((last or first) - first) / count
-    times = [
-        (first + n * width, (first + (n + 1) * width) if n + 1 < count else last)
-        for n in range(count)
-    ]
-    # A CTE, because SQLite names the columns of VALUES nowhere else.
-    bounds = (
-        values(column("after", UtcDateTime()), column("until", UtcDateTime()), name="times")
-        .data(times)
-        .cte("bucket")
-    )
+    """Return the condition that a snapshot is the first, or the last in one of `count` equal times.
+
+    In a time without any it is the last one before, which an earlier time has too.
+    """
+    width = (last - first) / count
+    ends = [first + n * width for n in range(count)] + [last]
+    # One parameter for all: a VALUES of thousands would be compiled anew for each request, which
+    # takes longer than the query.
+    value = column("value", UtcDateTime())
+    if session.get_bind().dialect.name == "sqlite":
+        listed = json.dumps([format_utc(end) for end in ends])
+        until = func.json_each(listed).table_valued(value, name="until")
+    else:
+        listed = cast(ends, ARRAY(UtcDateTime()))
+        until = func.unnest(listed).table_valued(value).render_derived(name="until")
     newest = (
-        select(PortfolioSnapshot.id)
+        select(func.max(PortfolioSnapshot.recorded_at))
         .where(
             PortfolioSnapshot.user_id == account_id,
-            PortfolioSnapshot.recorded_at > bounds.c.after,
-            PortfolioSnapshot.recorded_at <= bounds.c.until,
+            PortfolioSnapshot.recorded_at <= until.c.value,
         )
-        .order_by(PortfolioSnapshot.recorded_at.desc())
-        .limit(1)
-        .correlate(bounds)
+        .correlate(until)
         .scalar_subquery()
     )
-    return PortfolioSnapshot.id.in_(select(newest).select_from(bounds))
+    return PortfolioSnapshot.recorded_at.in_(select(newest).select_from(until))
