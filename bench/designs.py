@@ -16,7 +16,7 @@ from bench.rivals.pocketbase import pocketbase, trade_request
 from bench.rivals.pocketbase import version as pocketbase_version
 from bench.rounds import Contender, Plan, asking, cost, details, in_turns, rate, ratio
 from bench.servers import ROOT, desk, rival, scratch
-from bench.trading import TICKERS, Trader, check_file, trade_body, trader_of
+from bench.trading import TICKERS, Trader, check, trade_body, trader_of
 
 ORM, RAW, POCKETBASE = "AsyncSession, commit a request", "raw aiosqlite", "PocketBase batch"
 LOOP, LOOP_OF_64 = "raw sqlite3 loop", "raw sqlite3 loop, 64 a commit"
@@ -76,7 +76,7 @@ def designs(plan: Plan) -> Part:
             for number, clients in enumerate(plan.clients):
                 # The loops have no clients: once is enough.
                 _compare(part, servers if number else servers + bare, clients, plan)
-        part.checks.append("desk: " + check_file(folder / "desk.db", ours.acknowledged))
+        part.checks.append("desk: " + check(folder / "desk.db", ours.acknowledged))
         part.checks += [
             _check(ORM, folder / "orm.db", orm.acknowledged),
             _check(RAW, folder / "raw.db", raw.acknowledged),

@@ -45,20 +45,6 @@ def new_database(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def check_database(url: str, acknowledged: int) -> str:
-    """Compare a stopped desk's database with what was acknowledged. Raises Failed."""
-    with psycopg.connect(url) as connection:
-        found = connection.execute(
-            "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM trades),"
-            " (SELECT count(DISTINCT client_order_id) FROM orders),"
-            " (SELECT count(DISTINCT sequence) FROM trades),"
-            " (SELECT head_sequence - 1 FROM users_profile WHERE id = 'default')"
-        ).fetchone()
-    if not found or set(found) != {acknowledged}:
-        raise Failed(f"PostgreSQL: {acknowledged} trades were acknowledged, {found} are there")
-    return f"{acknowledged:,} orders and trades = {acknowledged:,} acknowledged"
-
-
 def _refuse_without_durability(url: str) -> None:
     with psycopg.connect(url) as connection:
         for setting in _DURABILITY:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.load import post
-from bench.postgres import check_database, new_database, postgresql
+from bench.postgres import new_database, postgresql
 from bench.report import Figure, Part
 from bench.rounds import Plan, asking, cost, details, in_turns, rate, ratio
 from bench.servers import desk, rival, scratch
-from bench.trading import Trader, check_file, trader_of
+from bench.trading import Trader, check, trader_of
 
 AIMS = {1: (0.20, 0.25), 8: (0.35, 0.45), 32: (0.45, 0.60), 128: (0.50, 0.70)}
 """By the number of clients: the aim, and the stretch."""
@@ -28,7 +28,7 @@ def trades(plan: Plan) -> Part:
     with scratch() as folder:
         path = folder / "desk.db"
         trader = against_empty(part, path, plan, AIMS)
-        part.checks.append(check_file(path, trader.acknowledged))
+        part.checks.append(check(path, trader.acknowledged))
     return part
 
 
@@ -38,7 +38,7 @@ def trades_on_postgresql(plan: Plan) -> Part:
     with postgresql() as server:
         database = new_database(server, "trades")
         trader = against_empty(part, database, plan, {})
-        part.checks.append(check_database(database, trader.acknowledged))
+        part.checks.append(check(database, trader.acknowledged))
     return part
 
 

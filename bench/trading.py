@@ -11,13 +11,21 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+import psycopg
+
 from bench.failures import Failed
 from bench.load import Connection, Load, post
 from bench.servers import Server, paperdesk
 
 TICKERS = ("AAPL", "GOOGL", "MSFT", "AMZN", "TSLA", "NVDA", "META", "JPM", "V", "NFLX")
 _FOUND = 200
-_UNKNOWN_COMMAND = 2
+_COUNTS = """
+SELECT (SELECT count(*) FROM orders),
+       (SELECT count(*) FROM trades),
+       (SELECT count(DISTINCT client_order_id) FROM orders),
+       (SELECT count(DISTINCT sequence) FROM trades),
+       (SELECT head_sequence - 1 FROM users_profile WHERE id = 'default')
+"""
 
 
 MARK = b"%"
@@ -82,31 +90,21 @@ def desk_request(ticker: int, selling: bool) -> bytes:  # noqa: FBT001 - a Reque
     return post("/api/portfolio/trade", body, f"Idempotency-Key: bench-{MARK.decode()}")
 
 
-def check_file(path: Path, acknowledged: int) -> str:
-    """Compare a stopped desk's SQLite file with what was acknowledged.
+def check(database: str | Path, acknowledged: int) -> str:
+    """Compare a stopped desk's SQLite file or PostgreSQL database with what was acknowledged.
 
     Returns what was found, as a sentence. Raises Failed.
     """
-    with closing(sqlite3.connect(path)) as connection:
-        orders, trades, keys, sequences, head = connection.execute(
-            "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM trades),"
-            " (SELECT count(DISTINCT client_order_id) FROM orders),"
-            " (SELECT count(DISTINCT sequence) FROM trades),"
-            " (SELECT head_sequence FROM users_profile WHERE id = 'default')"
-        ).fetchone()
-    found = (orders, trades, keys, sequences, head - 1)
-    if set(found) != {acknowledged}:
+    opened = sqlite3.connect(database) if isinstance(database, Path) else psycopg.connect(database)
+    with closing(opened) as connection:
+        found = connection.execute(_COUNTS).fetchone()
+    if not found or set(found) != {acknowledged}:
         raise Failed(
-            f"{path.name}: {acknowledged} trades were acknowledged; orders, trades, keys, "
-            f"sequence numbers and the head's sequence are {found}."
+            f"{acknowledged} trades were acknowledged; orders, trades, keys, sequence numbers and "
+            f"the trades in the account's sequence are {found}."
         )
-    return f"{trades:,} orders and trades = {acknowledged:,} acknowledged{_proof(path)}"
-
-
-def _proof(path: Path) -> str:
-    done = paperdesk(path, "verify")
-    if done.returncode == _UNKNOWN_COMMAND and "verify" in done.stderr:
-        return ""
+    done = paperdesk(database, "verify")
     if done.returncode:
         raise Failed(f"paperdesk verify: {done.stdout}{done.stderr}")
-    return ", proven by paperdesk verify"
+    counted = f"{acknowledged:,}"
+    return f"{counted} orders and trades = {counted} acknowledged, proven by paperdesk verify"
