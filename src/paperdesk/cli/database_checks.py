@@ -8,15 +8,14 @@ from paperdesk.cli import reading
 from paperdesk.cli.checks import Check, holder, size
 from paperdesk.cli.config import place
 from paperdesk.cli.failures import sentence
-from paperdesk.db.inspection import is_empty, snapshot
-from paperdesk.db.migrate import head_revision
+from paperdesk.db.inspection import VERSION_TABLE, contents, is_empty, snapshot
+from paperdesk.db.migrate import check_revision, head_revision
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.ledger.proof.standing import REASON
 from paperdesk.models import Base
 from paperdesk.settings import Settings
 
 _REVISION: Final = "SELECT version_num FROM alembic_version"
-_VERSION_TABLE: Final = "alembic_version"
 _WAL_FORMAT: Final = b"\x02\x02"
 _HEADER: Final = b"SQLite format 3\x00"
 _FIXED: Final = (3, 51, 3)
@@ -105,26 +104,21 @@ def _library() -> Check:
 
 
 def _content(url: str, known: set[str]) -> list[Check]:
+    revisions: list[str] = []
+    if VERSION_TABLE in known:
+        (rows,) = reading.ask(url, _REVISION)
+        revisions = [str(revision) for (revision,) in rows]
+    try:
+        revision = check_revision(contents(known, revisions), Base.metadata.tables, "The database")
+    except DatabaseUnusable as error:
+        return [Check("revision", "problem", sentence(error))]
     head = head_revision()
-    if not known:
+    if revision is None:
         return [Check("revision", "warning", "empty", "`paperdesk serve` fills it.")]
-    if _VERSION_TABLE not in known:
-        advice = "It belongs to another program: give another DATABASE_URL."
-        return [Check("revision", "problem", "tables, but no Paperdesk revision", advice)]
-    (rows,) = reading.ask(url, _REVISION)
-    revisions = [str(revision) for (revision,) in rows]
-    missing = sorted(set(Base.metadata.tables) - known)
-    if revisions == [head] and not missing:
-        return [Check("revision", "ok", f"{head}, the newest"), *_books(url)]
-    if revisions == [head]:
-        advice = "It is half-migrated: restore it from a backup."
-        return [Check("revision", "problem", f"{head}, but {', '.join(missing)} missing", advice)]
-    if len(revisions) == 1 and revisions[0] < head:
+    if revision != head:
         advice = "`paperdesk migrate`, or the next `paperdesk serve`, brings it there."
-        return [Check("revision", "warning", f"{revisions[0]}, the newest is {head}", advice)]
-    advice = "Install the Paperdesk that it belongs to, or restore a backup."
-    found = f"{', '.join(revisions) or 'none'}; this program knows up to {head}"
-    return [Check("revision", "problem", found, advice)]
+        return [Check("revision", "warning", f"{revision}, the newest is {head}", advice)]
+    return [Check("revision", "ok", f"{head}, the newest"), *_books(url)]
 
 
 def _books(url: str) -> list[Check]:

@@ -100,8 +100,8 @@ def read_sqlite(path: Path) -> Contents:
             connection.execute("BEGIN")
             tables = {str(name) for (name,) in connection.execute(_TABLES)}
             if VERSION_TABLE not in tables:
-                return _contents(tables)
-            return _contents(tables, [str(one) for (one,) in connection.execute(_REVISIONS)])
+                return contents(tables)
+            return contents(tables, [str(one) for (one,) in connection.execute(_REVISIONS)])
     except sqlite3.Error as error:
         if is_unavailable(error):
             raise DatabaseUnusable(f"{path} cannot be read now: {error}. Try again.") from error
@@ -115,10 +115,11 @@ def read_postgresql(connection: Connection) -> Contents:
     """Return what is in the current schema of a PostgreSQL database."""
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
-        return _contents(tables)
-    return _contents(tables, list(connection.scalars(text(_REVISIONS))))
+        return contents(tables)
+    return contents(tables, list(connection.scalars(text(_REVISIONS))))
 
 
-def _contents(tables: set[str], revisions: list[str] | None = None) -> Contents:
+def contents(tables: set[str], revisions: list[str] | None = None) -> Contents:
+    """Return what is in a database, without the tables that SQLite and Alembic made."""
     own = {name for name in tables if name != VERSION_TABLE and not name.startswith("sqlite_")}
     return Contents(frozenset(own), tuple(revisions or ()))
