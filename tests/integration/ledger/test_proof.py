@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.db.engine import Database
 from paperdesk.db.types import FixedPoint, UtcDateTime
-from paperdesk.ledger.proof import proving
+from paperdesk.ledger.proof import marks, proving
 from paperdesk.ledger.proof.proving import Problem
 from paperdesk.models import Base
 from support.databases import START
@@ -198,3 +198,57 @@ def test_entry_beyond_the_head_is_found(books: Session) -> None:
         quickly = proving.look(books).problems
     assert [(p.account, p.sequence) for p in found] == [(row.user_id, 99)]
     assert quickly == found
+
+
+def prove_and_mark(session: Session) -> None:
+    marks.move(session, proving.prove(session).points, START)
+    session.commit()
+
+
+def test_quick_look_begins_at_the_mark(books: Session) -> None:
+    assert proving.look(books).checked.trades == 10
+    prove_and_mark(books)
+
+    looked = proving.look(books)
+
+    assert (looked.problems, looked.points, looked.checked.trades) == ([], {}, 0)
+
+
+def test_mark_that_is_wrong_is_no_proof_against_an_account(books: Session) -> None:
+    prove_and_mark(books)
+    for values in ({"cash_balance": Decimal(1)}, {"sequence": 3}, {"holdings": [1]}, {"hash": ""}):
+        with tampered(books):
+            books.execute(update(TABLES["proofs"]).values(values))
+            assert proving.look(books).problems == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users_profile SET cash_balance = cash_balance + 1",
+        "UPDATE users_profile SET head_hash = 'x'",
+        "UPDATE positions SET cost_basis = cost_basis + 1",
+        "UPDATE positions SET avg_cost = avg_cost + 1",
+        "DELETE FROM positions",
+    ],
+)
+def test_quick_look_sees_wrong_heads_and_balances(books: Session, statement: str) -> None:
+    prove_and_mark(books)
+    with tampered(books):
+        books.execute(text(statement))
+        looked = proving.look(books)
+    assert looked.problems
+    assert looked.fresh == looked.problems
+
+
+def test_quick_look_leaves_a_long_journal_to_the_whole_proof(
+    books: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "_LONGEST_LOOK", 3)
+    looked = proving.look(books)
+    with tampered(books):
+        books.execute(text("UPDATE users_profile SET head_hash = 'x'"))
+        found = proving.look(books).problems
+
+    assert (looked.problems, looked.checked.trades) == ([], 1)
+    assert len(found) == 3
