@@ -27,8 +27,8 @@ class HeldPosition:
     opened_at: datetime
 
     def __hash__(self) -> int:
-        """Hash the row alone: cheap, and the same for equal holdings."""
-        return hash(self.id)
+        """Hash what tells holdings apart in practice, in half the time of all fields."""
+        return hash((self.id, self.quantity, self.cost_basis))
 
 
 class Head(NamedTuple):

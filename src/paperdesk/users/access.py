@@ -77,14 +77,10 @@ async def current_account(request: Request) -> str:
 
     Raises NotFound if there is none, InvalidRequest if the request names more than one.
     """
-    named = {
-        name
-        for name in (
-            *request.headers.getlist("x-account"),
-            *request.query_params.getlist("account"),
-        )
-        if name
-    }
+    named = set(request.headers.getlist("x-account"))
+    if request.scope["query_string"]:
+        named.update(request.query_params.getlist("account"))
+    named.discard("")
     if len(named) > 1:
         raise InvalidRequest("The request names several accounts. Name one, in one place.")
     chosen = named.pop() if named else DEFAULT_ACCOUNT
