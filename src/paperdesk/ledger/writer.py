@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, Refused
 from paperdesk.ledger.books import Books
+from paperdesk.ledger.current import CurrentViews
 from paperdesk.ledger.lanes import Spoiled, TaskLane, ThreadLane
-from paperdesk.ledger.views import AccountView, rows_of, view_from
+from paperdesk.ledger.views import AccountView
 from paperdesk.ledger.waiting import Command, Pending
-from paperdesk.models import UserProfile
 
 T = TypeVar("T")
 
@@ -52,6 +52,7 @@ class Ledger:
         self._hooks = tuple(hooks)
         self._views: dict[str, AccountView] = {}
         self._publishing = threading.Lock()
+        self._current = CurrentViews(database, self._views, self._publish)
         self._accepting = True
         lane = ThreadLane if database.dialect == "sqlite" else TaskLane
         self._lane = lane(database, self._book, self._publish_all)
@@ -73,26 +74,17 @@ class Ledger:
         return await pending.answer
 
     async def account(self, account_id: str) -> AccountView:
-        """Return an account as the writer last left it. Raises NotFound if there is none."""
+        """Return an account as it is now. Raises NotFound if there is none."""
         known = self._views.get(account_id)
-        if known and (self._database.dialect == "sqlite" or await self._is_current(known)):
+        if known is not None and self._database.dialect == "sqlite":
+            # No other process books on a SQLite file.
             return known
-        async with self._database.read() as session:
-            view = view_from((await session.execute(rows_of(account_id))).all())
-        return self._publish(view)
+        return await self._current.view_of(account_id)
 
     async def close(self) -> None:
         """Book what was accepted, answer it, and stop."""
         self._accepting = False
         await self._lane.close()
-
-    async def _is_current(self, view: AccountView) -> bool:
-        """Say whether no other process booked on the account since."""
-        async with self._database.read() as session:
-            head = await session.scalar(
-                select(UserProfile.head_sequence).where(UserProfile.id == view.id)
-            )
-        return head == view.sequence
 
     def _publish(self, view: AccountView) -> AccountView:
         with self._publishing:

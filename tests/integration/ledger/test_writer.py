@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import IntegrityError
 
 from paperdesk.clock import ManualClock
@@ -268,3 +268,49 @@ async def test_a_hook_that_fails_takes_its_batch_back(
     await desk.ledger.close()
 
     assert await booked_trades(desk) == 0
+
+
+async def test_readers_of_one_moment_share_one_look(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    looks: list[str] = []
+    looked = asyncio.Event()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "head_sequence" in statement:
+            looks.append(statement)
+            looked.set()
+
+    async with trading(postgresql, clock) as one, trading(Database(postgresql.url), clock) as two:
+        one.price("AAPL", "100")
+        await two.ledger.account("default")
+        event.listen(two.database.reader.sync_engine, "before_cursor_execute", note)
+
+        early = [asyncio.create_task(two.ledger.account("default")) for _ in range(20)]
+        await looked.wait()
+        await one.trade("buy", "2")
+        late = await asyncio.gather(*(two.ledger.account("default") for _ in range(20)))
+        await asyncio.gather(*early)
+
+        assert {view.cash_balance for view in late} == {Decimal(9_800)}
+        assert len(looks) < 10
+        await two.database.close()
+
+
+async def test_a_look_that_fails_is_told_to_all_and_the_next_one_works(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    async with trading(postgresql, clock) as desk:
+        await desk.ledger.account("default")
+
+        def fail(*_: object) -> None:
+            raise ConnectionResetError("as if the server had gone")
+
+        event.listen(postgresql.reader.sync_engine, "before_cursor_execute", fail)
+        failed = await asyncio.gather(
+            *(desk.ledger.account("default") for _ in range(5)), return_exceptions=True
+        )
+        event.remove(postgresql.reader.sync_engine, "before_cursor_execute", fail)
+
+        assert {type(error) for error in failed} == {ConnectionResetError}
+        assert (await desk.ledger.account("default")).cash_balance == 10_000
