@@ -116,6 +116,20 @@ Examples:
   paperdesk sell AAPL 5
   paperdesk sell AAPL 5 --json""",
     ),
+    (
+        _TRADE,
+        "replay",
+        "replay:replay",
+        "Book a file of past trades, each exactly once.",
+        """\
+Works on the database itself: on SQLite, stop the desk first.
+Columns, in any order: ticker, side, quantity, price, executed_at;
+and if you like fee, account, strategy, id.
+
+Examples:
+  paperdesk replay trades.csv
+  paperdesk replay trades.jsonl --account momentum --skip-bad rejected.jsonl""",
+    ),
     (_TRADE, "cash", "cash:cash", "Deposit and withdraw; what came and went.", None),
     (
         _LOOK,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking, journal
@@ -41,7 +42,9 @@ class AccountBook:
     UPDATE a position then, however often it was traded. `entries` takes what is to be inserted.
     """
 
-    def __init__(self, before: AccountView, entries: list[journal.Entry]) -> None:
+    def __init__(
+        self, before: AccountView, entries: list[journal.Entry | journal.PlainTrade]
+    ) -> None:
         self.before = before
         self.cash = before.cash_balance
         self._entries = entries
@@ -93,7 +96,31 @@ class AccountBook:
             self.cash += entry.amount
             self._from_outside += entry.amount
         for ticker, holding in (holdings or {}).items():
-            self._changes[ticker] = _Change(holding, self._opened_at(ticker) or at, at)
+            self._hold(ticker, holding, at)
+
+    def enter_plain(
+        self,
+        fields: tuple[Any, ...],
+        at: datetime,
+        *,
+        cash: Decimal,
+        fee: Decimal,
+        realized_pnl: Decimal,
+        holding: booking.Holding,
+    ) -> None:
+        """Enter a trade that is given as the database has it: the same as `enter`, for bulk.
+
+        `fields` are the hashed ones up to the sequence, in whole units and text. `cash` is what it
+        brings after its fee, `holding` what is held of its ticker afterwards.
+        """
+        self._sequence += 1
+        trade = journal.plain_trade(self._hash, (*fields, self._sequence))
+        self._hash = trade.hash
+        self._entries.append(trade)
+        self.cash += cash
+        self.realized_pnl += realized_pnl
+        self._from_outside -= fee
+        self._hold(trade.ticker, holding, at)
 
     def settle(self) -> Settlement:
         """Return what the entries made of the account. Raises BooksDisagree if they do not add up.
@@ -128,9 +155,12 @@ class AccountBook:
         view = AccountView(head, tuple(held[ticker] for ticker in sorted(held)))
         return Settlement(view, opened, updated, closed)
 
-    def _opened_at(self, ticker: str) -> datetime | None:
-        """Return when a ticker that is held now was bought first."""
-        if not self.holding(ticker).quantity:
-            return None
-        change = self._changes.get(ticker)
-        return change.opened_at if change else self._held[ticker].opened_at
+    def _hold(self, ticker: str, holding: booking.Holding, at: datetime) -> None:
+        """Note what is held of a ticker, from `at` on, and since when it has been."""
+        opened_at = at
+        if change := self._changes.get(ticker):
+            if change.holding.quantity:
+                opened_at = change.opened_at
+        elif held := self._held.get(ticker):
+            opened_at = held.opened_at
+        self._changes[ticker] = _Change(holding, opened_at, at)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from paperdesk.errors import NotFound
 from paperdesk.ledger import rows
 from paperdesk.ledger.account_book import AccountBook
-from paperdesk.ledger.journal import Entry
+from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.models import Order
 
@@ -28,7 +28,7 @@ class Books:
         self._used_keys: set[tuple[str, str]] | None = None
         self._placed: dict[tuple[str, str], Order] = {}
         self._orders: list[Order] = []
-        self._entries: list[Entry] = []
+        self._entries: list[Entry | PlainTrade] = []
         self._writes = 0
 
     @cached_property

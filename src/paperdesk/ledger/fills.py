@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from paperdesk.db.prepared import unattached
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest
@@ -12,6 +13,14 @@ from paperdesk.ledger.books import Books
 from paperdesk.models import Order, Side, Trade
 
 _ZERO = Decimal(0)
+
+
+class Fill(NamedTuple):
+    """What a fill does: its value and what it realised (6 places), and what is held after it."""
+
+    value: Decimal
+    realized_pnl: Decimal
+    after: booking.Holding
 
 
 def book_fill(
@@ -29,17 +38,50 @@ def book_fill(
     where the account cannot cover it, InvalidRequest where an amount would pass the desk's caps.
     """
     account = books.account(order.user_id)
-    before = account.holding(order.ticker)
+    fill = fill_of(account, order.ticker, order.side, quantity, price, fee)
+    trade = unattached(
+        Trade,
+        id=new_id(),
+        order_id=order.id,
+        ticker=order.ticker,
+        side=order.side,
+        quantity=quantity,
+        price=price,
+        value=fill.value,
+        fee=fee,
+        realized_pnl=fill.realized_pnl,
+        source=order.source,
+        strategy=order.strategy,
+        executed_at=now,
+    )
+    account.enter(trade, now, {order.ticker: fill.after})
+    return trade
+
+
+def fill_of(
+    account: AccountBook,
+    ticker: str,
+    side: Side,
+    quantity: Decimal,
+    price: Decimal,
+    fee: Decimal,
+) -> Fill:
+    """Return what a fill would do to an account; nothing is changed.
+
+    Raises InsufficientCash or InsufficientShares where the account cannot cover it, InvalidRequest
+    where an amount would pass the desk's caps.
+    """
+    before = account.holding(ticker)
     value = booking.value_of(quantity, price)
-    if order.side is Side.buy:
-        _check_cash(account, order.ticker, quantity, value + fee)
+    if side is Side.buy:
+        _check_cash(account, ticker, quantity, value + fee)
         after, realized = booking.bought(before, quantity, value), _ZERO
         if after.quantity > booking.LARGEST_AMOUNT:
             raise InvalidRequest("A position may have at most 1,000,000,000 shares. Buy less.")
         if after.cost_basis > booking.LARGEST_SUM:
             raise InvalidRequest("A position may cost at most $1,000,000,000,000. Buy less.")
     else:
-        _check_shares(account, before, order.ticker, quantity, value - fee)
+        _check_shares(account, before, ticker, quantity, value - fee)
         sale = booking.sold(before, quantity, value)
         after, realized = sale.left, sale.realized_pnl
         if abs(account.realized_pnl + realized) > booking.LARGEST_SUM:
@@ -52,23 +94,7 @@ def book_fill(
             "At this price that is worth less than $0.000001, the smallest amount of the books. "
             "Trade more shares at once."
         )
-    trade = unattached(
-        Trade,
-        id=new_id(),
-        order_id=order.id,
-        ticker=order.ticker,
-        side=order.side,
-        quantity=quantity,
-        price=price,
-        value=value,
-        fee=fee,
-        realized_pnl=realized,
-        source=order.source,
-        strategy=order.strategy,
-        executed_at=now,
-    )
-    account.enter(trade, now, {order.ticker: after})
-    return trade
+    return Fill(value, realized, after)
 
 
 def _check_cash(account: AccountBook, ticker: str, quantity: Decimal, cost: Decimal) -> None:
@@ -92,6 +118,11 @@ def _check_shares(
         raise InsufficientShares(
             f"Selling {quantity.normalize():f} {ticker} needs that many shares, and "
             f"{held.quantity.normalize():f} are held. Sell at most those."
+        )
+    if account.cash + proceeds < 0:
+        raise InsufficientCash(
+            f"The fee of this sale is ${-proceeds:,.2f} more than it brings, and "
+            f"${account.cash:,.2f} is there. Sell more at once, or deposit first."
         )
     if max(account.cash + proceeds, proceeds) > booking.LARGEST_AMOUNT:
         raise InvalidRequest("An account may hold at most $1,000,000,000 in cash. Sell less.")

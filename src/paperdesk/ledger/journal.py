@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, inspect
 
@@ -71,6 +71,41 @@ FIELDS: dict[type[Entry], tuple[str, ...]] = {
 
 FIRST_HASH = "0" * 64
 """What the first entry of an account is chained to."""
+
+
+class PlainTrade(NamedTuple):
+    """A trade as the database has it: the hashed fields, in whole units and text, and the hash."""
+
+    id: str
+    user_id: str
+    order_id: str | None
+    ticker: str
+    side: str
+    quantity: int
+    price: int
+    value: int
+    fee: int
+    realized_pnl: int
+    source: str
+    strategy: str | None
+    executed_at: str
+    sequence: int
+    hash: str
+
+
+def plain_trade(previous: str, fields: tuple[Any, ...]) -> PlainTrade:
+    """Return a trade of plain fields, with the hash that it has after one with `previous`."""
+    texts = [
+        value
+        if value.__class__ is int
+        else "null"
+        if value is None
+        else encode_basestring_ascii(value)
+        for value in fields
+    ]
+    template, _ = _canonical_form(Trade)
+    text = previous + template % tuple(texts)
+    return PlainTrade._make((*fields, hashlib.sha256(text.encode()).hexdigest()))
 
 
 def chained_hash(previous: str, entry: Entry) -> str:

@@ -1,21 +1,67 @@
 """The rows that the writer reads and writes in every batch, by prepared statements."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Enum,
+    String,
+    bindparam,
+    delete,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.types import TypeEngine
 
 from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
+from paperdesk.db.types import FixedPoint, UtcDateTime
 from paperdesk.ledger.account_book import Settlement
-from paperdesk.ledger.journal import Entry
+from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.views import Head
 from paperdesk.models import CashMovement, Order, Position, PositionAdjustment, Trade, UserProfile
+
+
+class _UtcText(UtcDateTime):
+    """An instant that is given as its text."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Return what the driver stores."""
+        return value if dialect.name == "sqlite" else datetime.fromisoformat(value)
+
+
+def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of a column whose values are given as the database has them."""
+    match kind:
+        case UtcDateTime():
+            return _UtcText()
+        case FixedPoint():
+            return BigInteger()
+        case _:
+            return String() if isinstance(kind, Enum) else kind
+
 
 _ORDERS = PreparedInsert(Order)
 _ENTRIES: dict[type[Entry], PreparedInsert[Any]] = {
     table: PreparedInsert(table) for table in (Trade, CashMovement, PositionAdjustment)
 }
+_PLAIN_TRADES = Prepared(
+    insert(Trade).values(
+        {
+            name: bindparam(name, type_=_plain(inspect(Trade).columns[name].type))
+            for name in PlainTrade._fields
+        }
+    ),
+    PlainTrade._fields,
+)
 _BALANCES = Prepared(
     update(UserProfile).where(UserProfile.id == bindparam("account_id")),
     ["head_sequence", "head_hash", "cash_balance", "realized_pnl", "account_id"],
@@ -49,13 +95,25 @@ def keys_used(
     return [(account_id, key) for account_id, key in found]
 
 
-def write(connection: Connection, orders: Sequence[Order], entries: Sequence[Entry]) -> None:
+def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
+    """Return those of some trades that were booked: ticker, side, quantity, price, fee, time."""
+    wanted = padded(ids)
+    return {
+        trade_id: tuple(said) for trade_id, *said in _trades(len(wanted)).rows(connection, wanted)
+    }
+
+
+def write(
+    connection: Connection, orders: Sequence[Order], entries: Sequence[Entry | PlainTrade]
+) -> None:
     """Insert new orders, then the entries that refer to them."""
     if orders:
         _ORDERS.run(connection, orders)
     for table, prepared in _ENTRIES.items():
         if of_table := [entry for entry in entries if type(entry) is table]:
             prepared.run(connection, of_table)
+    if plain := [entry for entry in entries if type(entry) is PlainTrade]:
+        _PLAIN_TRADES.run(connection, plain)
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
@@ -105,3 +163,18 @@ def _used(accounts: int, keys: int) -> Prepared:
         Order.client_order_id.in_([bindparam(name) for name in key_names]),
     )
     return Prepared(statement, account_names + key_names)
+
+
+@cache
+def _trades(count: int) -> Prepared:
+    names = numbered("id", count)
+    statement = select(
+        Trade.id,
+        Trade.ticker,
+        Trade.side,
+        Trade.quantity,
+        Trade.price,
+        Trade.fee,
+        Trade.executed_at,
+    ).where(Trade.id.in_([bindparam(name) for name in names]))
+    return Prepared(statement, names)

@@ -1,0 +1,104 @@
+"""The command that books a stretch of a file: many trades of one account in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from paperdesk.db.types import EXACT, MONEY_SCALE
+from paperdesk.errors import IdempotencyMismatch, Refused
+from paperdesk.ledger import rows
+from paperdesk.ledger.account_book import AccountBook
+from paperdesk.ledger.books import Books
+from paperdesk.ledger.fills import fill_of
+from paperdesk.ledger.replay.past_trades import BadRow, PastTrade
+from paperdesk.models import Side
+
+SOURCE = "replay"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How many trades were booked, how many had been before, and which were refused."""
+
+    booked: int = 0
+    known: int = 0
+    refused: list[BadRow] = field(default_factory=list[BadRow])
+
+
+@dataclass(frozen=True, slots=True)
+class BookTrades:
+    """Book trades of one account in their order, at their own times.
+
+    Those whose ids were booked before are left out. A trade that the books refuse changes nothing;
+    with `to_first_refusal` nothing after it is booked.
+    """
+
+    account_id: str
+    trades: Sequence[PastTrade]
+    to_first_refusal: bool
+
+    @property
+    def key(self) -> None:
+        """It has none: its trades are found by their ids."""
+
+    def __call__(self, books: Books) -> Outcome:
+        """Book them. Raises NotFound where there is no such account."""
+        account = books.account(self.account_id)
+        earlier = rows.trades_by_id(books.connection, [trade.id for trade in self.trades])
+        outcome = Outcome()
+        for trade in self.trades:
+            says = (
+                trade.ticker,
+                trade.side,
+                trade.quantity,
+                trade.price,
+                trade.fee,
+                trade.executed_at,
+            )
+            try:
+                if trade.id in earlier:
+                    _check_same(earlier[trade.id], says)
+                    outcome.known += 1
+                    continue
+                _book(account, trade)
+            except Refused as refusal:
+                outcome.refused.append(BadRow(trade.line, None, str(refusal)))
+                if self.to_first_refusal:
+                    break
+            else:
+                earlier[trade.id] = says
+                outcome.booked += 1
+        return outcome
+
+
+def _check_same(booked: tuple[object, ...], says: tuple[object, ...]) -> None:
+    if booked != says:
+        raise IdempotencyMismatch(
+            "A trade with this id was booked before, and it was another one. Correct the id."
+        )
+
+
+def _book(account: AccountBook, trade: PastTrade) -> None:
+    fill = fill_of(account, trade.ticker, trade.side, trade.quantity, trade.price, trade.fee)
+    quantity, price, fee = trade.units
+    account.enter_plain(
+        (
+            trade.id,
+            account.id,
+            None,
+            trade.ticker,
+            trade.side.value,
+            quantity,
+            price,
+            int(EXACT.scaleb(fill.value, MONEY_SCALE)),
+            fee,
+            int(EXACT.scaleb(fill.realized_pnl, MONEY_SCALE)),
+            SOURCE,
+            trade.strategy,
+            trade.moment,
+        ),
+        trade.executed_at,
+        cash=(fill.value if trade.side is Side.sell else -fill.value) - trade.fee,
+        fee=trade.fee,
+        realized_pnl=fill.realized_pnl,
+        holding=fill.after,
+    )
