@@ -140,8 +140,8 @@ async def end(desk: Served, memory: Memory) -> None:
 
 async def hold_to_promises(memory: Memory, url: str) -> None:
     """Hold the database against what the clients were told. No desk may be running."""
-    assert memory.broken == []
-    assert memory.open == set()
+    assert memory.broken == [], memory.broken[:3]
+    assert memory.open == set(), memory.open
     await assert_proven(url)
     database = Database(url)
     try:

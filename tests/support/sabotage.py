@@ -1,9 +1,11 @@
-"""`paperdesk`, killed at a named point: `python -m support.sabotage serve …`.
+"""`paperdesk`, killed at a named point or with a bug: `python -m support.sabotage serve …`.
 
 SABOTAGE names the point and at which passing it strikes: `before-commit:3`. Passings count from
 SIGUSR1 on, so that the desk is under load when it dies; where SABOTAGE_AT_ONCE is set, from the
 start. The process then says so on standard error and kills itself with SIGKILL, which no handler
-and no buffer survives. Hung on SQLAlchemy alone: it knows nothing of how the desk writes.
+and no buffer survives. Hung on SQLAlchemy and the drivers: it knows nothing of how the desk writes.
+
+PLANTED names a bug of `support.plants`, to see that the tests find it.
 """
 
 import os
@@ -11,6 +13,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import PoolProxiedConnection
@@ -26,6 +29,10 @@ def main() -> None:
     if wanted := os.environ.get("SABOTAGE"):
         point, _, times = wanted.partition(":")
         POINTS[point](_killer(point, int(times or 1)))
+    if planted := os.environ.get("PLANTED"):
+        from support.plants import PLANTS  # noqa: PLC0415 - loads half of the desk
+
+        PLANTS[planted]()
     from paperdesk.cli import main as paperdesk  # noqa: PLC0415 - after the traps are set
 
     paperdesk()
@@ -114,6 +121,27 @@ def _in_migration(reach: Reach) -> None:
     event.listen(Engine, "after_cursor_execute", on_executed)
 
 
+def _in_copy(reach: Reach) -> None:
+    """Rows of a table have arrived, and others have not."""
+
+    def on_executed(
+        _connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        if statement.startswith("INSERT INTO") and "alembic_version" not in statement:
+            reach()
+
+    copy = asyncpg.Connection.copy_records_to_table
+
+    async def copy_and_reach(self: Any, *rest: Any, **more: Any) -> Any:
+        copied = await copy(self, *rest, **more)
+        reach()
+        return copied
+
+    event.listen(Engine, "after_cursor_execute", on_executed)
+    # PostgreSQL's COPY goes past SQLAlchemy.
+    asyncpg.Connection.copy_records_to_table = copy_and_reach
+
+
 def _note_bookings() -> None:
     def on_execute(
         connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
@@ -130,6 +158,7 @@ POINTS: Final[dict[str, Callable[[Reach], None]]] = {
     "before-commit": _before_commit,
     "after-commit": _after_commit,
     "in-migration": _in_migration,
+    "in-copy": _in_copy,
 }
 
 if __name__ == "__main__":
