@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from paperdesk.ledger.proof.standing import REASON
 from support.databases import START, SqliteTemplate
 from support.program import COMMAND, Program
 from support.served import serving
@@ -128,6 +129,21 @@ def test_it_works_beside_nobody(paperdesk: Program) -> None:
 
     assert held.code == 3
     assert f"pid {served.process.pid}" in held.err
+
+
+def test_a_desk_that_is_read_only_takes_no_replay(
+    paperdesk: Program, sqlite_template: SqliteTemplate
+) -> None:
+    path = paperdesk.folder / "trades.csv"
+    path.write_text("\n".join(rows(3)))
+    desk = sqlite_template.copy_to(paperdesk.folder / "desk.db")
+    with closing(sqlite3.connect(desk)) as connection, connection:
+        connection.execute("INSERT INTO desk_meta VALUES (?, 'It is read-only.')", (REASON,))
+
+    refused = paperdesk("replay", str(path), "--skip-bad", "rejected.csv")
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("paperdesk: It is read-only. Nothing was changed")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from paperdesk.cli.options import SHOWN, Shown
 from paperdesk.cli.output import say, show_value
 from paperdesk.clock import SystemClock
 from paperdesk.errors import Busy, InvalidRequest, UnknownOutcome
+from paperdesk.ledger.proof.standing import Standing
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import Summary, Watch, sentence
 from paperdesk.ledger.replay.running import replay as replay_rows
@@ -77,8 +78,9 @@ async def _replay(
     url: str, trades: TradeFile, watch: Watch, rejects: Rejects | None
 ) -> tuple[Summary, float]:
     """Return what was done, and in how many seconds."""
-    database = await open_database(url, SystemClock())
-    ledger = Ledger(database)
+    clock = SystemClock()
+    database = await open_database(url, clock)
+    ledger = Ledger(database, check=Standing(database, clock).check)
     began = time.monotonic()
     try:
         summary = await replay_rows(ledger, trades, watch, rejects)
