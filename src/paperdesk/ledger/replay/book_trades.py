@@ -83,10 +83,10 @@ def _book(account: AccountBook, trade: PastTrade) -> None:
     account.enter_plain(
         (
             trade.id,
-            account.id,
+            trade.account,
             None,
             trade.ticker,
-            trade.side.value,
+            trade.side,
             quantity,
             price,
             int(EXACT.scaleb(fill.value, MONEY_SCALE)),

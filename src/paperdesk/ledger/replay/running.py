@@ -14,7 +14,7 @@ from paperdesk.ledger.replay.past_trades import BadRow, PastTrade
 from paperdesk.ledger.replay.trade_file import Rejects, Row, TradeFile
 from paperdesk.ledger.writer import Ledger
 
-STRETCH: Final = 2048
+STRETCH: Final = 4096
 """Rows that are booked in one transaction."""
 
 
