@@ -236,7 +236,8 @@ async def test_tickers_are_priced_side_by_side_within_the_patience(
     begin = time.monotonic()
     found = results(await batch(sqlite_desk, BUY, *rows))
 
-    assert time.monotonic() - begin < 5
+    # One after the other they would take 40 s; a busy machine takes its time too.
+    assert time.monotonic() - begin < 20
     assert [outcome(result) for result in found] == ["filled"] + ["PRICE_UNAVAILABLE"] * 20
 
 
