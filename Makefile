@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 BIN := .venv/bin
+# Each worker has a PostgreSQL of its own, so not one for every core of a large machine.
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
@@ -15,11 +17,11 @@ run: .venv/.run ## Serve the desk at http://127.0.0.1:8000, with data and prices
 	$(BIN)/paperdesk serve
 
 test: .venv/.dev ## Run the tests, on a real SQLite file and a real PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest $(IN_PARALLEL)
 
 test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are allowed
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
-	.venv-lowest/bin/pytest -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
+	.venv-lowest/bin/pytest $(IN_PARALLEL) -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
 
 soak: .venv/.dev ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100

@@ -160,13 +160,16 @@ async def test_writers_are_served_in_the_order_of_asking(sqlite: Database) -> No
             session.scalar(FACTS)
             served.append(number)
 
+    assert sqlite._ownership
+    waiting = sqlite._ownership.write_lock._waiting
     async with asyncio.TaskGroup() as group, sqlite.write() as session:
         await session.scalar(FACTS)
         for number in range(8):
             threaded = number in {2, 5}
             work = asyncio.to_thread(as_thread, number) if threaded else as_task(number)
             group.create_task(work)
-            await asyncio.sleep(0.05)
+            while len(waiting) <= number:  # noqa: ASYNC110 - nothing tells that somebody queued up
+                await asyncio.sleep(0.001)
         assert served == []
     assert served == list(range(8))
 

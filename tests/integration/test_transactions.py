@@ -96,6 +96,16 @@ async def test_postgresql_writes_are_read_committed_also_after_a_read(postgresql
             assert await session.scalar(level) == "read committed"
 
 
+async def test_postgresql_commits_reach_the_disk_whatever_the_servers_default_is(
+    postgresql: Database,
+) -> None:
+    setting = text("SHOW synchronous_commit")
+    async with postgresql.write() as session:
+        assert await session.scalar(setting) == "on"
+    with postgresql.sync_session() as session:
+        assert await asyncio.to_thread(session.scalar, setting) == "on"
+
+
 async def test_reader_cannot_write(database: Database) -> None:
     async with database.read() as session:
         session.add(fact("by a reader"))

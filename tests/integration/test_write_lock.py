@@ -182,7 +182,7 @@ async def test_turn_may_come_back_in_the_middle_of_asking_for_one() -> None:
     lock._waiting = Collecting()
     await lock.acquire_async(1)
     Forgotten(lock)
-    async with asyncio.timeout(2), turn(lock):
+    async with asyncio.timeout(20), turn(lock):
         with pytest.raises(Busy):
             await lock.acquire_async(0.02)
     async with asyncio.timeout(1), turn(lock):

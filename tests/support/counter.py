@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.db import engine
 from paperdesk.db.engine import Database
+from paperdesk.db.failures import is_unavailable
 from paperdesk.db.lock import WriteLock
 from paperdesk.models import DeskMeta
 from paperdesk.settings import sqlite_path
@@ -62,11 +64,21 @@ async def without_ownership(url: str) -> AsyncGenerator[tuple[AsyncEngine, Async
 
 
 async def count(made: AsyncEngine, times: int) -> None:
-    """Add one so many times, one transaction each."""
+    """Add one so many times, one transaction each.
+
+    Between two processes SQLite's wait is a lottery: who loses it for five seconds tries again.
+    """
     maker: async_sessionmaker[AsyncSession] = async_sessionmaker(made)
-    for _ in range(times):
-        async with maker.begin() as session:
-            await session.run_sync(add_one)
+    counted = 0
+    while counted < times:
+        try:
+            async with maker.begin() as session:
+                await session.run_sync(add_one)
+        except OperationalError as error:
+            if not is_unavailable(error):
+                raise
+        else:
+            counted += 1
 
 
 async def watch(made: AsyncEngine, counting: list[asyncio.Task[None]]) -> int:

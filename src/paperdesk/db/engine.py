@@ -300,13 +300,19 @@ def _postgresql(url: str) -> AsyncEngine:
                 "timezone": "UTC",
                 "lock_timeout": "10s",
                 "idle_in_transaction_session_timeout": "15s",
+                # Also where the server's default is off: there COMMIT returns before the disk.
+                "synchronous_commit": "on",
             },
         },
     )
 
 
 def _postgresql_sync(url: str) -> Engine:
-    return create_engine(psycopg_url(url), isolation_level="READ COMMITTED")
+    return create_engine(
+        psycopg_url(url),
+        isolation_level="READ COMMITTED",
+        connect_args={"options": "-c synchronous_commit=on"},
+    )
 
 
 def postgresql_reader(url: str) -> Engine:
