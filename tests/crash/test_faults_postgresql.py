@@ -39,7 +39,7 @@ async def test_connections_that_are_cut_off_cost_no_trade(
                     )
                 await memory.more(50)
         assert memory.broken == []
-        await end(desk, memory, is_well=False)
+        await end(desk, memory)
     await hold_to_promises(memory, postgres_url)
 
 
@@ -56,5 +56,5 @@ async def test_a_server_that_is_started_anew_costs_no_trade(
             await memory.more(50)
         assert memory.answers.keys() & BEARABLE
         assert memory.broken == []
-        await end(desk, memory, is_well=False)
+        await end(desk, memory)
     await hold_to_promises(memory, url)

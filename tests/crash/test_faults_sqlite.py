@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from paperdesk.db.engine import PRAGMAS
+from support.another_program import another_program, write_beside
 from support.disk import Disk
 from support.kills import desks, end, hold_to_promises
 from support.load import CLIENTS, TRADE, Answer, Load, Memory, Wish, connected
@@ -35,15 +34,6 @@ async def desk(program: Program, sqlite_url: str, disk: Disk) -> AsyncIterator[S
     """A desk on a disk that can fail. The same process must outlive every fault."""
     async with desks(disk.under(program.with_environment(DATABASE_URL=sqlite_url))) as (desk,):
         yield desk
-
-
-@contextmanager
-def another_program(path: Path, begin: str) -> Iterator[sqlite3.Connection]:
-    """Hold a transaction as a program does that knows nothing of the desk."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(begin)
-        yield connection
-        connection.rollback()
 
 
 async def ask(desk: Served, key: str) -> Answer:
@@ -108,13 +98,7 @@ async def test_another_program_that_writes_too_makes_nobody_busy(
 ) -> None:
     """BEGIN IMMEDIATE waits for its turn; a deferred one would fail at its first write."""
     memory = Memory()
-    async with Load(memory, [desk.url]):
-        for _ in range(40):
-            with another_program(disk.database, "BEGIN IMMEDIATE") as connection:
-                connection.execute("UPDATE desk_meta SET value = value")
-                connection.execute("COMMIT")
-                connection.execute("BEGIN")
-            await memory.more(2)
+    await write_beside(disk.database, memory, Load(memory, [desk.url]))
 
     assert set(memory.answers) <= {"200", "201", "INSUFFICIENT_SHARES"}
     await end(desk, memory)

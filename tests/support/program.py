@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 COMMAND = (sys.executable, "-m", "paperdesk")
 
@@ -41,15 +42,27 @@ class Program:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
-        """Start a command that goes on; the caller ends it."""
+    def start(self, *arguments: str, log: Path | None = None, **more: str) -> subprocess.Popen[str]:
+        """Start a command that goes on; the caller ends it.
+
+        Give a `log` for what it says on standard error, where that may be much: a process stands
+        still whose pipe nobody reads.
+        """
+        if log is not None:
+            with log.open("w") as errors:
+                return self._started(arguments, more, errors)
+        return self._started(arguments, more, subprocess.PIPE)
+
+    def _started(
+        self, arguments: Sequence[str], more: Mapping[str, str], errors: IO[str] | int
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*self.command, *arguments],
             cwd=self.folder,
             env=self._environment(more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from support.program import Program
 
@@ -13,9 +14,15 @@ READY = re.compile(r"Paperdesk is ready at (http://127\.0\.0\.1:\d+) \(\d+\.\d s
 class Served:
     """A desk that is ready."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, log: Path | None = None) -> None:
         self.process = process
         self.url = url
+        self._log = log
+
+    @property
+    def errors(self) -> str:
+        """What it said on standard error, where that has a log of its own."""
+        return self._log.read_text() if self._log else ""
 
 
 @contextmanager
@@ -29,14 +36,14 @@ def serving(paperdesk: Program) -> Iterator[Served]:
         process.communicate()
 
 
-def ready_at(process: subprocess.Popen[str]) -> str:
+def ready_at(process: subprocess.Popen[str], log: Path | None = None) -> str:
     """Wait until the desk says where it is."""
     assert process.stdout
     for line in process.stdout:
         if found := READY.match(line):
             return found[1]
     _, errors = process.communicate()
-    raise AssertionError(f"the desk did not start: {errors}")
+    raise AssertionError(f"the desk did not start: {log.read_text() if log else errors}")
 
 
 def complaints(errors: str) -> list[str]:
