@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
@@ -148,17 +149,20 @@ async def test_what_a_client_that_left_had_asked_is_booked_once_all_the_same(
     memory.open |= set(keys)
     # Nothing can be booked before all clients have left.
     with another_program(disk.database, "BEGIN IMMEDIATE"):
-        for key in keys:
-            async with connected(desk.url) as connection:
-                await connection.send(BUY, key)
-                await asyncio.sleep(0.01)
+        async with AsyncExitStack() as clients:
+            for key in keys:
+                client = await clients.enter_async_context(connected(desk.url))
+                await client.send(BUY, key)
+            await asyncio.sleep(1)
         assert httpx2.get(f"{desk.url}/api/trades", timeout=30).json() == []
     async with asyncio.timeout(30):
         while not httpx2.get(f"{desk.url}/api/trades", timeout=30).json():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
-    again = await ask(desk, keys[0])
+    again = {key: await ask(desk, key) for key in keys}
 
-    assert again.replayed
-    memory.note(keys[0], again)
+    # A busy machine may not have read every request before its client left.
+    assert any(answer.replayed for answer in again.values())
+    for key, answer in again.items():
+        memory.note(key, answer)
     await end(desk, memory)
     await hold_to_promises(memory, sqlite_url)
