@@ -23,10 +23,10 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
 from paperdesk.ledger import routes as ledger_routes
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof import routes as proof_routes
 from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.ledger.proof.standing import ReadOnlyGuard, Standing
-from paperdesk.ledger.writer import Ledger
 from paperdesk.logs import configure_logging
 from paperdesk.market import routes as market_routes
 from paperdesk.market.feed import Market

@@ -19,8 +19,8 @@ from paperdesk.db.engine import Database
 from paperdesk.db.inspection import read_sqlite
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable
 from paperdesk.ids import new_id
-from paperdesk.ledger.books import Books
 from paperdesk.ledger.cash import MoveCash
+from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.proof.marks import move
 from paperdesk.ledger.proof.proving import prove
 from paperdesk.models import (

@@ -13,8 +13,8 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, Refused
 from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.cash import MoveCash, Moved
+from paperdesk.ledger.lane.writer import Booked
 from paperdesk.ledger.views import AccountView
-from paperdesk.ledger.writer import Booked
 from paperdesk.models import CashMovementKind
 from paperdesk.orders.market_order import Filled
 from support.databases import START

@@ -10,11 +10,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, event, select
 
 from paperdesk.db import engine
-from paperdesk.ledger import lanes
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane import lanes
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.waiting import Command, Pending
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
-from paperdesk.ledger.waiting import Command, Pending
-from paperdesk.ledger.writer import Ledger
 from paperdesk.models import Order
 
 

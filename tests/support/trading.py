@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.ledger.journal import FIRST_HASH, canonical_bytes
-from paperdesk.ledger.writer import Booked, Ledger
+from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.market.quotes import QuoteBoard, Tick
 from paperdesk.models import (
     Base,

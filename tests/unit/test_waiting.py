@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from paperdesk.errors import Busy
-from paperdesk.ledger import waiting
-from paperdesk.ledger.books import Books
-from paperdesk.ledger.waiting import FairQueue, Pending
+from paperdesk.ledger.lane import waiting
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.waiting import FairQueue, Pending
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from paperdesk.cli.options import SHOWN, Shown
 from paperdesk.cli.output import say, show_value
 from paperdesk.clock import SystemClock
 from paperdesk.errors import Busy, InvalidRequest, UnknownOutcome
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof.standing import Standing
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import Summary, Watch, sentence
 from paperdesk.ledger.replay.running import replay as replay_rows
 from paperdesk.ledger.replay.trade_file import Rejects, TradeFile
-from paperdesk.ledger.writer import Ledger
 from paperdesk.models import DEFAULT_ACCOUNT
 from paperdesk.settings import Settings
 

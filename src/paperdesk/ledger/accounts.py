@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from paperdesk.ids import new_id
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
     PRIMARY_LIST,
     CashMovement,

@@ -11,7 +11,7 @@ from paperdesk.errors import IdempotencyMismatch, InsufficientCash, InvalidReque
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking
 from paperdesk.ledger.accounts import OPENING_KEY
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane.books import Books
 from paperdesk.models import CashMovement, CashMovementKind
 
 OWN_PREFIX = "paperdesk:"

@@ -8,8 +8,8 @@ from paperdesk.db.prepared import unattached
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking
-from paperdesk.ledger.account_book import AccountBook
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane.account_book import AccountBook
+from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, Side, Trade
 
 _ZERO = Decimal(0)

@@ -29,6 +29,7 @@ from paperdesk.errors import (
 )
 from paperdesk.ledger.cash import MoveCash
 from paperdesk.ledger.history import JournalTable, Wanted, entries_of, hashes_before
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.queries import Span, movements_of, trades_of
 from paperdesk.ledger.schemas import (
     CashAnswer,
@@ -38,7 +39,6 @@ from paperdesk.ledger.schemas import (
     JournalTrade,
     journal_entry,
 )
-from paperdesk.ledger.writer import Ledger
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import CashMovementKind, Side
 from paperdesk.users.access import Account

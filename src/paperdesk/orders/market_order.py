@@ -11,8 +11,8 @@ from paperdesk.db.prepared import unattached
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState, PriceUnavailable
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking
-from paperdesk.ledger.books import Books
 from paperdesk.ledger.fills import book_fill
+from paperdesk.ledger.lane.books import Books
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import Order, OrderStatus, OrderType, Side, TimeInForce, Trade
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from paperdesk.errors import PriceUnavailable, UnknownTicker
-from paperdesk.ledger.writer import Booked, Ledger
+from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.market.feed import Market
 from paperdesk.orders.market_order import Filled, MarketOrder
 

@@ -10,8 +10,8 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.parameters import LONGEST, documented
 from paperdesk.api.problems import WITH_BODY, problem_of, problems, unforeseen
 from paperdesk.errors import Busy, InvalidRequest, NotFound, PaperdeskError, UnknownOutcome
+from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.ledger.schemas import TradeAnswer
-from paperdesk.ledger.writer import Booked, Ledger
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.orders.market_order import Filled, MarketOrder

@@ -21,8 +21,8 @@ from paperdesk.errors import (
     UnknownOutcome,
     UnknownTicker,
 )
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.schemas import TradeAnswer
-from paperdesk.ledger.writer import Ledger
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.orders.market_order import MarketOrder

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from paperdesk.ledger import waiting
+from paperdesk.ledger.lane import waiting
 from paperdesk.orders.routes import BATCH_BODY_LIMIT
 from support.desk import DeskClient
 from support.trading import assert_books_hold, row_counts

@@ -13,7 +13,7 @@ from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database, RollingBack
 from paperdesk.errors import Busy, InsufficientShares, UnknownOutcome
 from paperdesk.ledger.accounts import open_account
-from paperdesk.ledger.writer import Booked
+from paperdesk.ledger.lane.writer import Booked
 from paperdesk.models import Position, Trade
 from support.trading import TradingDesk, assert_books_hold, trading
 

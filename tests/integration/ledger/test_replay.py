@@ -14,12 +14,12 @@ from sqlalchemy import func, select
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.ledger.accounts import open_account
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof.proving import prove
 from paperdesk.ledger.replay import running
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import Summary, replay
 from paperdesk.ledger.replay.trade_file import Rejects, TradeFile
-from paperdesk.ledger.writer import Ledger
 from paperdesk.models import Position, Trade
 from support.databases import START
 from support.trading import assert_books_hold, state_of, trading

@@ -14,12 +14,12 @@ from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
 from paperdesk.ids import new_id
-from paperdesk.ledger.account_book import BooksDisagree
 from paperdesk.ledger.booking import Holding
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane.account_book import BooksDisagree
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.waiting import Command
+from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.ledger.views import AccountView
-from paperdesk.ledger.waiting import Command
-from paperdesk.ledger.writer import Booked, Ledger
 from paperdesk.models import CashMovement, CashMovementKind, DeskMeta, Trade, UserProfile
 from support.databases import START
 from support.trading import TradingDesk, assert_books_hold, trading
@@ -197,7 +197,7 @@ async def test_an_answer_comes_only_after_the_commit(desk: TradingDesk) -> None:
 async def test_a_full_queue_is_refused_and_nothing_is_booked(
     desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paperdesk.ledger.waiting.LONGEST_QUEUE", 5)
+    monkeypatch.setattr("paperdesk.ledger.lane.waiting.LONGEST_QUEUE", 5)
 
     results = await asyncio.gather(
         *(desk.trade("buy", "1") for _ in range(60)), return_exceptions=True

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from paperdesk.db.types import EXACT, MONEY_SCALE
 from paperdesk.errors import IdempotencyMismatch, Refused
-from paperdesk.ledger import rows
-from paperdesk.ledger.account_book import AccountBook
-from paperdesk.ledger.books import Books
 from paperdesk.ledger.fills import fill_of
+from paperdesk.ledger.lane import rows
+from paperdesk.ledger.lane.account_book import AccountBook
+from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.replay.past_trades import BadRow, PastTrade
 from paperdesk.models import Side
 

@@ -9,10 +9,10 @@ from operator import attrgetter
 from typing import Final
 
 from paperdesk.errors import Refused
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.replay.book_trades import BookTrades, Outcome
 from paperdesk.ledger.replay.past_trades import BadRow, PastTrade
 from paperdesk.ledger.replay.trade_file import Rejects, Row, TradeFile
-from paperdesk.ledger.writer import Ledger
 
 STRETCH: Final = 4096
 """Rows that are booked in one transaction."""

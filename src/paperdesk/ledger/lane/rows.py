@@ -22,8 +22,8 @@ from sqlalchemy.types import TypeEngine
 
 from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
 from paperdesk.db.types import FixedPoint, UtcDateTime
-from paperdesk.ledger.account_book import Settlement
 from paperdesk.ledger.journal import Entry, PlainTrade
+from paperdesk.ledger.lane.account_book import Settlement
 from paperdesk.ledger.views import Head
 from paperdesk.models import CashMovement, Order, Position, PositionAdjustment, Trade, UserProfile
 

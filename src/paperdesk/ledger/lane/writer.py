@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, Refused
-from paperdesk.ledger.books import Books
-from paperdesk.ledger.current import CurrentViews
-from paperdesk.ledger.lanes import Spoiled, TaskLane, ThreadLane
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.current import CurrentViews
+from paperdesk.ledger.lane.lanes import Spoiled, TaskLane, ThreadLane
+from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
-from paperdesk.ledger.waiting import Command, Pending
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from paperdesk.errors import Busy
-from paperdesk.ledger.books import Books
+from paperdesk.ledger.lane.books import Books
 
 LONGEST_QUEUE = 1000
 LONGEST_OF_ONE_ACCOUNT = 800

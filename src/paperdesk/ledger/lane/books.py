@@ -11,9 +11,9 @@ from sqlalchemy import Connection, event, select
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from paperdesk.errors import NotFound
-from paperdesk.ledger import rows
-from paperdesk.ledger.account_book import AccountBook
 from paperdesk.ledger.journal import Entry, PlainTrade
+from paperdesk.ledger.lane import rows
+from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.models import Order
 

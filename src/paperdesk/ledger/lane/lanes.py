@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable, was_rolled_back
 from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
+from paperdesk.ledger.lane.waiting import FairQueue, Pending
 from paperdesk.ledger.views import AccountView
-from paperdesk.ledger.waiting import FairQueue, Pending
 
 LARGEST_BATCH = 128
 _RETRIES = 10

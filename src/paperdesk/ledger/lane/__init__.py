@@ -1,0 +1,1 @@
+"""The write lane: one writer a process, group commit, and the books of a batch."""
