@@ -1,7 +1,4 @@
-"""The tests of this folder find bugs: each of these is planted in a desk, and reported.
-
-They are about the tests and not about the desk, so only `make soak` asks for all of them.
-"""
+"""The tests of this folder find bugs: each of these is planted in a desk, and reported."""
 
 from pathlib import Path
 
@@ -10,13 +7,11 @@ import pytest
 
 from support.another_program import write_beside
 from support.disk import Disk
-from support.kills import ROUNDS, desks, die, end, hold_to_promises, sabotaged
+from support.kills import desks, die, end, hold_to_promises, sabotaged
 from support.load import Load, Memory, ask_again
 from support.program import Program
 
 pytestmark = pytest.mark.timeout(300)
-
-in_soak_alone = pytest.mark.skipif(ROUNDS == 1, reason="only `make soak` plants this bug")
 
 
 async def judge(memory: Memory, url: str, program: Program) -> None:
@@ -54,7 +49,6 @@ async def test_synchronous_off_is_found(
         await judge(memory, sqlite_url, program)
 
 
-@in_soak_alone
 async def test_a_deferred_begin_is_found(program: Program, sqlite_url: str, tmp_path: Path) -> None:
     program = program.with_environment(DATABASE_URL=sqlite_url)
     memory = Memory()
@@ -65,7 +59,6 @@ async def test_a_deferred_begin_is_found(program: Program, sqlite_url: str, tmp_
         await judge(memory, sqlite_url, program)
 
 
-@in_soak_alone
 async def test_a_missing_row_lock_is_found(program: Program, postgres_url: str) -> None:
     program = program.with_environment(DATABASE_URL=postgres_url)
     planted = sabotaged(program, PLANTED="no-row-lock")
@@ -73,11 +66,11 @@ async def test_a_missing_row_lock_is_found(program: Program, postgres_url: str) 
     async with desks(planted, planted) as both, Load(memory, [desk.url for desk in both]):
         await memory.more(500)
 
-    with pytest.raises(AssertionError):
+    # The journal's own constraints stop some, and the look after the start finds the others.
+    with pytest.raises(AssertionError, match="INTERNAL|READ_ONLY"):
         await judge(memory, postgres_url, program)
 
 
-@in_soak_alone
 async def test_a_check_before_the_transaction_is_found(program: Program, postgres_url: str) -> None:
     with psycopg.connect(postgres_url.replace("+asyncpg", "")) as operator:
         operator.execute("ALTER TABLE orders DROP CONSTRAINT uq_orders_user_id_client_order_id")
