@@ -67,7 +67,7 @@ async def test_a_missing_row_lock_is_found(program: Program, postgres_url: str) 
         await memory.more(500)
 
     # The journal's own constraints stop some, and the look after the start finds the others.
-    with pytest.raises(AssertionError, match="INTERNAL|READ_ONLY"):
+    with pytest.raises(AssertionError, match=r"INTERNAL|READ_ONLY"):
         await judge(memory, postgres_url, program)
 
 
