@@ -1,5 +1,6 @@
 """PostgreSQL cuts connections off or is started anew: documented answers, then the desk goes on."""
 
+import asyncio
 from collections.abc import Iterator
 
 import psycopg
@@ -52,7 +53,7 @@ async def test_a_server_that_is_started_anew_costs_no_trade(
     async with desks(program.with_environment(DATABASE_URL=url)) as (desk,):
         async with Load(memory, [desk.url]):
             await memory.more(20)
-            own_server.restart()
+            await asyncio.to_thread(own_server.restart)
             await memory.more(50)
         assert memory.answers.keys() & BEARABLE
         assert memory.broken == []

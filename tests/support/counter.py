@@ -24,6 +24,7 @@ from paperdesk.db import engine
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable
 from paperdesk.db.lock import WriteLock
+from paperdesk.errors import Busy
 from paperdesk.models import DeskMeta
 from paperdesk.settings import sqlite_path
 
@@ -74,8 +75,8 @@ async def count(made: AsyncEngine, times: int) -> None:
         try:
             async with maker.begin() as session:
                 await session.run_sync(add_one)
-        except OperationalError as error:
-            if not is_unavailable(error):
+        except (OperationalError, Busy) as error:
+            if not (isinstance(error, Busy) or is_unavailable(error)):
                 raise
         else:
             counted += 1
