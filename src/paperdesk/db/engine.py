@@ -44,6 +44,12 @@ PRAGMAS: Final[dict[str, str | int]] = {
 WRITER_PRAGMAS: Final = PRAGMAS | {"wal_autocheckpoint": 1000}
 READER_PRAGMAS: Final = PRAGMAS | {"wal_autocheckpoint": 0, "query_only": "ON"}
 
+SILENCE: Final = 20.0
+"""Seconds after which a PostgreSQL that answers nothing counts as lost; longer than any lock."""
+
+DURABLE: Final = {"synchronous_commit": "on"}
+"""Said out loud to PostgreSQL: where its default is off, COMMIT returns before the disk."""
+
 _TURN = "paperdesk_write_turn"
 
 
@@ -295,13 +301,14 @@ def _postgresql(url: str) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": PATIENCE,
+            # A server that was cut off says nothing: no statement may wait for it for ever.
+            "command_timeout": SILENCE,
             "server_settings": {
+                **DURABLE,
                 "application_name": "paperdesk",
                 "timezone": "UTC",
                 "lock_timeout": "10s",
                 "idle_in_transaction_session_timeout": "15s",
-                # Also where the server's default is off: there COMMIT returns before the disk.
-                "synchronous_commit": "on",
             },
         },
     )

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from paperdesk.clock import utc_now
-from paperdesk.db.engine import asyncpg_url, sqlite_engine_for_migrations
+from paperdesk.db.engine import DURABLE, asyncpg_url, sqlite_engine_for_migrations
 from paperdesk.db.failures import is_of_asyncpg
 from paperdesk.db.inspection import Contents, is_empty, read_postgresql, read_sqlite
 from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock, real_path
@@ -130,7 +130,11 @@ async def _guarded_sqlite(
 
 @asynccontextmanager
 async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerator[AsyncConnection]:
-    engine = create_async_engine(asyncpg_url(url), isolation_level="READ COMMITTED")
+    engine = create_async_engine(
+        asyncpg_url(url),
+        isolation_level="READ COMMITTED",
+        connect_args={"server_settings": DURABLE},
+    )
     try:
         async with _advisory_lock(engine), engine.begin() as connection:
             found = await connection.run_sync(read_postgresql)

@@ -40,10 +40,11 @@ class Prepared:
         return [compiled.converted(row) for row in result.fetchall()]
 
     def _for(self, dialect: Dialect) -> "_Compiled":
-        compiled = self._compiled.get(dialect.name)
+        # By driver too: two of one database write their parameters differently.
+        compiled = self._compiled.get(dialect.driver)
         if compiled is None:
             compiled = _Compiled(self._statement, self._names, dialect)
-            self._compiled[dialect.name] = compiled
+            self._compiled[dialect.driver] = compiled
         return compiled
 
 
@@ -86,17 +87,19 @@ class _Compiled:
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - for the type checker
         self.text = str(compiled)
         position = {name: at for at, name in enumerate(names)}
-        order = compiled.positiontup or []
+        self._named = None if compiled.positiontup is not None else tuple(compiled.binds)
+        order = compiled.positiontup or tuple(compiled.binds)
         self._binds = [
             (position[name], binder(compiled.binds[name].type, dialect)) for name in order
         ]
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
         self._results = [_reader(column.type, dialect) for column in columns]
 
-    def bound(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(
+    def bound(self, values: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
+        bound = tuple(
             [values[at] if convert is None else convert(values[at]) for at, convert in self._binds]
         )
+        return bound if self._named is None else dict(zip(self._named, bound, strict=True))
 
     def converted(self, row: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(

@@ -14,6 +14,7 @@ from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
 from paperdesk.ids import new_id
+from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.booking import Holding
 from paperdesk.ledger.lane.account_book import BooksDisagree
 from paperdesk.ledger.lane.books import Books
@@ -186,6 +187,88 @@ async def test_closing_books_what_was_accepted_and_refuses_the_rest(desk: Tradin
     assert await booked_trades(desk) == 30
     with pytest.raises(Busy):
         await desk.trade("buy", "1")
+
+
+async def test_an_order_that_is_being_checked_while_the_desk_stops_is_refused(
+    database: Database, clock: ManualClock
+) -> None:
+    checking, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def check() -> None:
+        checking.set()
+        await goes_on.wait()
+
+    desk = TradingDesk(database, clock)
+    desk.price("AAPL", "100")
+    await desk.trade("buy", "1")
+    await desk.ledger.close()
+    for books_before in (False, True):
+        ledger = Ledger(database, check=check)
+        if books_before:
+            goes_on.set()
+            await ledger.submit(desk.order("buy", "1"))
+        checking.clear()
+        goes_on.clear()
+        late = asyncio.create_task(ledger.submit(desk.order("buy", "1")))
+        await checking.wait()
+        await ledger.close()
+        goes_on.set()
+        with pytest.raises(Busy):
+            await asyncio.wait_for(late, 5)
+
+
+async def test_what_waits_behind_a_locked_database_does_not_wait_for_it_again(
+    sqlite: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paperdesk.db.engine.PATIENCE", 0.5)
+    monkeypatch.setattr("paperdesk.ledger.lane.lanes.LARGEST_BATCH", 4)
+    async with trading(sqlite, clock) as desk:
+        desk.price("AAPL", "100")
+        async with sqlite.write() as session:
+            session.add(DeskMeta(key="slow", value="writer"))
+            await session.flush()
+            started = time.monotonic()
+            refused = await asyncio.gather(
+                *(desk.trade("buy", "1") for _ in range(100)), return_exceptions=True
+            )
+        waited = time.monotonic() - started
+
+        assert {type(error) for error in refused} == {Busy}
+        assert waited < 5 * 0.5
+        assert isinstance(await desk.trade("buy", "1"), Booked)
+
+
+async def test_readers_are_told_when_the_look_they_wait_for_is_cancelled(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    async with trading(postgresql, clock) as desk:
+        await desk.ledger.account("default")
+        asking = asyncio.create_task(desk.ledger.account("default"))
+        await asyncio.sleep(0)
+        look = desk.ledger._current._looking
+        assert look
+        look.cancel()
+
+        with pytest.raises(Busy):
+            await asyncio.wait_for(asking, 5)
+        assert (await desk.ledger.account("default")).cash_balance == 10_000
+
+
+async def test_a_script_can_open_an_account_beside_the_desk(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    def as_script() -> str:
+        with postgresql.sync_session() as session:
+            opened = open_account(session, "script", Decimal(500), clock.now())
+            session.commit()
+            return opened
+
+    async with trading(postgresql, clock) as desk:
+        desk.price("AAPL", "100")
+        opened = await asyncio.to_thread(as_script)
+        await desk.trade("buy", "2", account_id=opened)
+
+    await assert_books_hold(postgresql, opened)
 
 
 async def test_an_answer_comes_only_after_the_commit(desk: TradingDesk) -> None:

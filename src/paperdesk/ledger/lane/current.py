@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import select
 
 from paperdesk.db.engine import Database
-from paperdesk.errors import NotFound
+from paperdesk.errors import Busy, NotFound
 from paperdesk.ledger.views import AccountView, rows_of, view_from
 from paperdesk.models import UserProfile
 
@@ -27,6 +27,7 @@ class CurrentViews:
         self._published = published
         self._publish = publish
         self._asked: dict[str, asyncio.Future[AccountView | None]] = {}
+        self._answering: dict[str, asyncio.Future[AccountView | None]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def view_of(self, account_id: str) -> AccountView:
@@ -34,8 +35,9 @@ class CurrentViews:
         asked = self._asked.get(account_id)
         if asked is None:
             asked = self._asked[account_id] = asyncio.get_running_loop().create_future()
-        if self._looking is None:
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_for_all(), name="paperdesk-views")
+            self._looking.add_done_callback(self._tell_the_rest)
         # Shielded: one who goes away must not take the answer from the others.
         view = await asyncio.shield(asked)
         if view is None:
@@ -44,16 +46,24 @@ class CurrentViews:
 
     async def _look_for_all(self) -> None:
         while self._asked:
-            asked, self._asked = self._asked, {}
+            self._answering, self._asked = self._asked, {}
             try:
-                views = await self._look(asked)
+                views = await self._look(self._answering)
             except Exception as error:  # noqa: BLE001 - each of those who asked is told
-                for answer in asked.values():
+                for answer in self._answering.values():
                     answer.set_exception(error)
             else:
-                for account_id, answer in asked.items():
+                for account_id, answer in self._answering.items():
                     answer.set_result(views.get(account_id))
-        self._looking = None
+
+    def _tell_the_rest(self, looking: asyncio.Task[None]) -> None:
+        """Tell those who wait that nothing will come, where the task was cancelled."""
+        if not looking.cancelled():
+            return
+        for answer in (*self._asked.values(), *self._answering.values()):
+            if not answer.done():
+                answer.set_exception(Busy("The desk is stopping. Ask again when it is back."))
+        self._asked.clear()
 
     async def _look(self, account_ids: Collection[str]) -> dict[str, AccountView]:
         views: dict[str, AccountView] = {}

@@ -9,18 +9,20 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable, was_rolled_back
 from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
-from paperdesk.ledger.lane.waiting import FairQueue, Pending
+from paperdesk.ledger.lane.waiting import LONGEST_QUEUE, FairQueue, Pending
 from paperdesk.ledger.views import AccountView
 
 LARGEST_BATCH = 128
+STOPPING = "The desk is stopping. Nothing was booked; ask again when it is back."
 _RETRIES = 10
 _PAUSE = 0.005
 """Seconds before the first retry of a batch that lost against another process; more each time."""
@@ -55,12 +57,15 @@ class ThreadLane:
     def put(self, pending: Pending) -> None:
         """Queue a command. Raises Busy where there is no room."""
         with self._woken:
+            if self._closing:
+                raise Busy(STOPPING)
             self._queue.put(pending)
             self._woken.notify()
-        if self._thread is None or not self._thread.is_alive():
-            # A daemon: what was not acknowledged may be lost, but must not keep the process alive.
-            self._thread = threading.Thread(target=self._run, name="paperdesk-writer", daemon=True)
-            self._thread.start()
+            if self._thread is None or not self._thread.is_alive():
+                # A daemon: what was not acknowledged may be lost, but must not keep the process.
+                name = "paperdesk-writer"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
 
     async def close(self) -> None:
         """Run what is queued, then stop."""
@@ -71,9 +76,12 @@ class ThreadLane:
             await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        engine = self._database.sync_engine
         while batch := self._next():
-            self._book(engine, batch)
+            self._book(batch)
+            if refusal := _refused_by_the_database(batch):
+                with self._woken:
+                    _fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
+                batch += waiting
             _answer_in_their_loops(batch)
 
     def _next(self) -> list[Pending]:
@@ -82,10 +90,10 @@ class ThreadLane:
                 self._woken.wait()
             return self._queue.take(LARGEST_BATCH)
 
-    def _book(self, engine: Engine, batch: Sequence[Pending]) -> None:
+    def _book(self, batch: Sequence[Pending]) -> None:
         committing = False
         try:
-            with engine.connect() as connection:
+            with self._database.sync_engine.connect() as connection:
                 views = self._book_in(connection, batch)
                 committing = True
                 connection.commit()
@@ -93,8 +101,11 @@ class ThreadLane:
             if committing and not was_rolled_back(error):
                 _fail(batch, _unknown(error))
             elif len(batch) > 1 and not _is_nobodys_fault(error):
-                for pending in batch:
-                    self._book(engine, [pending])
+                for number, pending in enumerate(batch):
+                    self._book([pending])
+                    if refusal := _refused_by_the_database([pending]):
+                        _fail(batch[number:], refusal)
+                        break
             else:
                 _fail(batch, _explained(error))
         else:
@@ -115,9 +126,11 @@ class TaskLane:
 
     def put(self, pending: Pending) -> None:
         """Queue a command. Raises Busy where there is no room."""
+        if self._closing:
+            raise Busy(STOPPING)
         self._queue.put(pending)
         self._woken.set()
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="paperdesk-writer")
 
     async def close(self) -> None:
@@ -130,8 +143,10 @@ class TaskLane:
     async def _run(self) -> None:
         while batch := await self._next():
             await self._book(batch)
-            for pending in batch:
-                pending.settle()
+            if refusal := _refused_by_the_database(batch):
+                _fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
+                batch += waiting
+            _settle(batch)
 
     async def _next(self) -> list[Pending]:
         while not self._queue and not self._closing:
@@ -154,8 +169,11 @@ class TaskLane:
                 if committing and not was_rolled_back(error):
                     _fail(batch, _unknown(error))
                 elif len(batch) > 1 and not _is_nobodys_fault(error):
-                    for pending in batch:
+                    for number, pending in enumerate(batch):
                         await self._book([pending])
+                        if refusal := _refused_by_the_database([pending]):
+                            _fail(batch[number:], refusal)
+                            break
                 else:
                     _fail(batch, _explained(error))
             else:
@@ -169,13 +187,25 @@ def _answer_in_their_loops(batch: Sequence[Pending]) -> None:
     for pending in batch:
         loops[pending.answer.get_loop()].append(pending)
     for loop, answered in loops.items():
-        if not loop.is_closed():
+        # A loop that was closed has nobody left who waits.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, answered)
 
 
 def _settle(batch: Sequence[Pending]) -> None:
     for pending in batch:
         pending.settle()
+
+
+def _refused_by_the_database(batch: Sequence[Pending]) -> Busy | None:
+    """Return the refusal if the database took nothing of a batch: what waits need not wait for it.
+
+    Else each batch of a long queue would wait out the same lock, or the same connection.
+    """
+    first = batch[0].error
+    if isinstance(first, Busy) and all(pending.error is first for pending in batch):
+        return first
+    return None
 
 
 def _fail(batch: Sequence[Pending], error: BaseException) -> None:

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection
 
 from paperdesk.db.engine import Database
-from paperdesk.errors import Busy, Refused
+from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.current import CurrentViews
 from paperdesk.ledger.lane.lanes import Spoiled, TaskLane, ThreadLane
@@ -53,7 +53,6 @@ class Ledger:
         self._views: dict[str, AccountView] = {}
         self._publishing = threading.Lock()
         self._current = CurrentViews(database, self._views, self._publish)
-        self._accepting = True
         lane = ThreadLane if database.dialect == "sqlite" else TaskLane
         self._lane = lane(database, self._book, self._publish_all)
 
@@ -64,8 +63,6 @@ class Ledger:
         stopping, ReadOnly when the desk is that (nothing was booked), UnknownOutcome when the
         connection broke during COMMIT.
         """
-        if not self._accepting:
-            raise Busy("The desk is stopping. Nothing was booked; ask again when it is back.")
         if self._check:
             await self._check()
         pending = Pending(command, asyncio.get_running_loop().create_future())
@@ -83,7 +80,6 @@ class Ledger:
 
     async def close(self) -> None:
         """Book what was accepted, answer it, and stop."""
-        self._accepting = False
         await self._lane.close()
 
     def _publish(self, view: AccountView) -> AccountView:
