@@ -100,7 +100,7 @@ def test_a_bad_row_is_named_and_the_file_goes_on_once_it_is_right(paperdesk: Pro
     assert stopped.out.startswith("Booked 20 trades in ")
     assert stopped.err.startswith("paperdesk: Stopped at line 22: must have 5 cells")
     assert (skipped.code, "1 could not be booked" in skipped.out) == (1, True)
-    assert rejected.read_text().splitlines()[0] == f"{HEADER},error"
+    assert rejected.read_text().splitlines()[0] == f"{HEADER},identity,error"
     assert (last.code, json.loads(last.out)["booked"]) == (0, 1)
 
 

@@ -201,18 +201,67 @@ def test_rejected_rows_can_be_replayed_once_they_are_right(form: Callable[..., s
     file = TradeFile(io.BytesIO(text.encode()), RowReader("default", "", NOW))
     before = list(file.rows())
     out = io.StringIO()
-    rejects = Rejects(out, file.header)
+    rejects = Rejects(out, file)
     for row in before:
         rejects.write(row, 'price: is wrong, "really"')
 
     again = read(out.getvalue())
     twice = io.StringIO()
-    rejects = Rejects(
-        twice, TradeFile(io.BytesIO(out.getvalue().encode()), RowReader("", "", NOW)).header
-    )
+    reader = RowReader("", "", NOW)
+    rejects = Rejects(twice, TradeFile(io.BytesIO(out.getvalue().encode()), reader))
     for row in again:
         rejects.write(row, 'price: is wrong, "really"')
 
     assert [row.trade[1:] for row in again] == [row.trade[1:] for row in before]
     assert twice.getvalue() == out.getvalue()
-    assert set(COLUMNS) <= set(FULL)
+    assert set(COLUMNS) == {*FULL, "identity"}
+
+
+def set_aside(text: str) -> str:
+    """Return the file of rejects when every row of a file is one."""
+    file = TradeFile(io.BytesIO(text.encode()), RowReader("default", "", NOW))
+    out = io.StringIO()
+    rejects = Rejects(out, file)
+    for row in file.rows():
+        rejects.write(row, "it cannot be booked")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", [as_csv, as_lines], ids=["csv", "jsonl"])
+def test_a_rejected_row_keeps_its_id_when_it_is_corrected(form: Callable[..., str]) -> None:
+    rejected = set_aside(form(GOOD, GOOD, GOOD | {"price": "x"}, GOOD | {"price": "x"}))
+    corrected = trades(
+        rejected.replace("190.25", "191").replace('"x"', '"191"').replace("x,", "191,")
+    )
+
+    assert len({trade.id for trade in corrected}) == 4
+    assert [trade.id for trade in corrected[:2]] == [trade.id for trade in trades(form(GOOD, GOOD))]
+    assert set_aside(rejected) == rejected
+
+
+def test_a_row_of_too_many_cells_is_right_once_two_of_them_are_joined() -> None:
+    text = set_aside(as_csv(GOOD).replace(",10,", ",1,0,"))
+    again = set_aside(text)
+
+    assert again == text
+    (trade,) = trades(again.replace(",1,0,", ",10,"))
+    assert trade.quantity == 10
+    assert trade.id != trades(as_csv(GOOD))[0].id
+
+
+def test_an_identity_is_one_that_was_given() -> None:
+    given = trades(as_csv(GOOD))[0].id
+    other, first, second = read(
+        as_lines(
+            GOOD | {"identity": given.upper()},
+            GOOD | {"identity": given},
+            GOOD | {"identity": given},
+        )
+    )
+
+    for bad, words in ((other, "as --skip-bad wrote it"), (second, "stands in an earlier row")):
+        assert isinstance(bad.trade, BadRow)
+        assert bad.trade.field == "identity"
+        assert words in bad.trade.reason
+    assert isinstance(first.trade, PastTrade)
+    assert first.trade.id == given

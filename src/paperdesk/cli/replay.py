@@ -33,7 +33,7 @@ _AGAIN: Final = "Replay the file again: what is booked is left out."
 _BUFFER: Final = 1024 * 1024
 _COLLECT_AFTER: Final = 100_000
 """Objects after which Python looks for circles among them. A stretch of rows has no circles, and
-looking through it every 700 objects, as is the default, takes a fifth of the time."""
+looking for them after each few hundred rows would be for nothing."""
 
 
 def replay(
@@ -63,7 +63,7 @@ def replay(
         if skip_bad is not None and skip_bad.exists() and _is(skip_bad, source):
             raise CommandFailed("--skip-bad must name another file than FILE.", Exit.USAGE)
         trades = _read(source, RowReader(account, batch, SystemClock().now()))
-        rejects = Rejects(_writable(skip_bad, stack), trades.header) if skip_bad else None
+        rejects = Rejects(_writable(skip_bad, stack), trades) if skip_bad else None
         with _progress(trades, _size(source)) as watch:
             summary, seconds = asyncio.run(_replay(settings.database_url, trades, watch, rejects))
     if options.json:

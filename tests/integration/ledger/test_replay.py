@@ -62,7 +62,7 @@ class Replayer:
         text = "\n".join([header, *rows])
         file = TradeFile(io.BytesIO(text.encode()), RowReader("default", batch, self.clock.now()))
         self.rejected = io.StringIO()
-        rejects = Rejects(self.rejected, file.header) if skip_bad else None
+        rejects = Rejects(self.rejected, file) if skip_bad else None
         ledger = Ledger(self.database)
         try:
             return await replay(ledger, file, lambda _: None, rejects)
@@ -205,7 +205,7 @@ async def test_bad_rows_are_set_aside_with_their_reasons_and_spoil_no_other(
 
     assert summary == Summary(booked=len(STOPPING), rejected=len(STOPPING))
     header, *rejected = replayer.rejected.getvalue().splitlines()
-    assert header == f"{HEADER},error"
+    assert header == f"{HEADER},identity,error"
     for line, (bad, field, reason) in zip(rejected, STOPPING, strict=True):
         assert line.startswith(bad.split(",", maxsplit=1)[0])
         assert reason in line
@@ -226,6 +226,50 @@ async def test_rows_set_aside_can_be_replayed_and_then_belong_to_the_first_file_
     assert later == Summary(booked=1)
     assert all_of_it == Summary(known=3)
     assert (await state_of(replayer.database))["positions"] == {}
+    await replayer.is_proven()
+
+
+async def test_rows_set_aside_stay_trades_of_their_own_whatever_is_corrected_in_them(
+    replayer: Replayer,
+) -> None:
+    sale = row("sell", 4, 1)
+    rows = [row("buy", 6), sale, sale, row("sell", "2", 2), row("sell", "4x", 1)]
+    first = await replayer(*rows, skip_bad=True)
+    header, as_it_is, unreadable = replayer.rejected.getvalue().splitlines()
+
+    # Both now say what a row of the first file says that was booked.
+    bought = await replayer(row("buy", 8, 3))
+    corrected = (as_it_is, unreadable.replace("4x", "4"))
+    later = await replayer(*corrected, header=header)
+    again = await replayer(*corrected, header=header)
+    all_of_it = await replayer(*rows, skip_bad=True)
+
+    assert (first.booked, first.rejected, bought.booked) == (3, 2, 1)
+    assert later == Summary(booked=2)
+    assert again == Summary(known=2)
+    assert all_of_it == Summary(known=4, rejected=1)
+    assert (await state_of(replayer.database))["positions"] == {}
+    await replayer.is_proven()
+
+
+async def test_a_row_set_aside_is_one_trade_also_when_other_numbers_or_copies_of_it_are_tried(
+    replayer: Replayer,
+) -> None:
+    await replayer(row("sell", 4, 1), skip_bad=True)
+    header, rejected = replayer.rejected.getvalue().splitlines()
+    right = rejected.replace("sell", "buy")
+
+    copied = await replayer(right, right, header=header)
+    other = await replayer(right.replace(",4,", ",5,"), header=header)
+    elsewhere = await replayer(right.replace(",,,", ",growth,,"), header=header, skip_bad=True)
+    in_place = await replayer(row("sell", 4, 1))
+
+    assert (copied.booked, copied.stopped and copied.stopped.field) == (1, "identity")
+    for summary in (other, in_place):
+        assert summary.stopped is not None
+        assert "booked before, and it was another one" in summary.stopped.reason
+    assert elsewhere.rejected == 1
+    assert await counted(replayer.database) == 1
     await replayer.is_proven()
 
 

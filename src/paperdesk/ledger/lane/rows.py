@@ -96,7 +96,10 @@ def keys_used(
 
 
 def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
-    """Return those of some trades that were booked: ticker, side, quantity, price, fee, time."""
+    """Return what those of some trades say that were booked.
+
+    It is the account, ticker, side, quantity, price, fee and time.
+    """
     wanted = padded(ids)
     return {
         trade_id: tuple(said) for trade_id, *said in _trades(len(wanted)).rows(connection, wanted)
@@ -170,6 +173,7 @@ def _trades(count: int) -> Prepared:
     names = numbered("id", count)
     statement = select(
         Trade.id,
+        Trade.user_id,
         Trade.ticker,
         Trade.side,
         Trade.quantity,

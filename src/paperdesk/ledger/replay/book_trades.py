@@ -47,6 +47,7 @@ class BookTrades:
         outcome = Outcome()
         for trade in self.trades:
             says = (
+                trade.account,
                 trade.ticker,
                 trade.side,
                 trade.quantity,
@@ -73,7 +74,8 @@ class BookTrades:
 def _check_same(booked: tuple[object, ...], says: tuple[object, ...]) -> None:
     if booked != says:
         raise IdempotencyMismatch(
-            "A trade with this id was booked before, and it was another one. Correct the id."
+            "A trade with this id was booked before, and it was another one. Leave the row out, or "
+            "give it an id of its own."
         )
 
 

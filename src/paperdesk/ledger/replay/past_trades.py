@@ -3,6 +3,9 @@
 A trade's id follows from what the row says, so a row that was booked is found again by its primary
 key, however often the file is replayed. Rows of one file that say the same are counted: each of
 them is a trade of its own.
+
+A rejected row is corrected in another file, where it can neither be counted nor be known by what it
+says. It takes its id there with it, in the column `identity`.
 """
 
 import hashlib
@@ -20,10 +23,12 @@ from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import Side
 
 REQUIRED: Final = ("ticker", "side", "quantity", "price", "executed_at")
-COLUMNS: Final = (*REQUIRED, "fee", "account", "strategy", "id")
+IDENTITY: Final = "identity"
+COLUMNS: Final = (*REQUIRED, "fee", "account", "strategy", "id", IDENTITY)
 """What a row may say, in the order in which `RowReader.read` takes it."""
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIDES: Final = {text: side for side in Side for text in (side.value, side.value.upper())}
 _NO_FEE: Final = Decimal(0)
 _LONGEST_ACCOUNT: Final = 36
@@ -73,6 +78,7 @@ class RowReader:
         self._tickers: dict[str, str] = {}
         self._seen: set[int] = set()
         self._repeats: dict[int, int] = {}
+        self._identities: set[str] = set()
 
     def read(self, line: int, cells: Sequence[str]) -> PastTrade | BadRow:
         """Return the trade of a row; `cells` are the texts of `COLUMNS`, empty where not said."""
@@ -96,11 +102,15 @@ class RowReader:
             strategy = _text(cells[7], _LONGEST_TEXT) if cells[7] else None
             field = "id"
             own_id = _text(cells[8], _LONGEST_TEXT) if cells[8] else ""
+            field = IDENTITY
+            identity = self._identity(cells[9]) if cells[9] and not own_id else ""
         except ValueError as error:
             return BadRow(line, field, str(error))
         moment = format_utc(executed_at)
         if own_id:
-            trade_id = _id_of_own(f"{account}\0{own_id}")
+            trade_id = _id_of_text(f"{account}\0{own_id}")
+        elif identity:
+            trade_id = identity
         else:
             said = (
                 f"{account}\0{self._batch}\0{ticker}\0{side}\0{quantity_units}\0{price_units}\0"
@@ -112,6 +122,20 @@ class RowReader:
             line, account, trade_id, ticker, side, quantity, price, fee, executed_at, strategy,
             units, moment,
         )  # fmt: skip
+
+    def identity_of(self, trade: PastTrade | BadRow, said: object) -> str:
+        """Return the id that a row keeps when it is corrected; `said` is what stands in it."""
+        if isinstance(trade, PastTrade):
+            return trade.id
+        return _id_of_text(f"{self._account}\0{self._batch}\0{trade.line}\0{said!r}")
+
+    def _identity(self, text: str) -> str:
+        if not _UUID.fullmatch(text):
+            raise ValueError("must be as --skip-bad wrote it, or empty")
+        if text in self._identities:
+            raise ValueError("stands in an earlier row; leave it empty for a trade of its own")
+        self._identities.add(text)
+        return text
 
     def _ticker(self, text: str) -> str:
         try:
@@ -144,9 +168,9 @@ class RowReader:
         return _uuid(milliseconds << 80 | int.from_bytes(digest[-10:]), 7)
 
 
-def _id_of_own(said: str) -> str:
-    """Return a UUIDv8 of what the row is called elsewhere, whatever else it says."""
-    return _uuid(int.from_bytes(hashlib.sha256(said.encode()).digest()[:16]), 8)
+def _id_of_text(text: str) -> str:
+    """Return a UUIDv8 of what tells a row from all others, whatever else it says."""
+    return _uuid(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]), 8)
 
 
 def _uuid(bits: int, version: int) -> str:

@@ -3,16 +3,25 @@
 import csv
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, BinaryIO, Final, NamedTuple, TextIO, cast
 
 from paperdesk.errors import InvalidRequest
-from paperdesk.ledger.replay.past_trades import COLUMNS, REQUIRED, BadRow, PastTrade, RowReader
+from paperdesk.ledger.replay.past_trades import (
+    COLUMNS,
+    IDENTITY,
+    REQUIRED,
+    BadRow,
+    PastTrade,
+    RowReader,
+)
 
 REASON: Final = "error"
 """The column that rejected rows have besides; it is ignored when they are replayed."""
 
 _KNOWN: Final = frozenset((*COLUMNS, REASON))
+_ADDED: Final = (IDENTITY, REASON)
 
 
 class Row(NamedTuple):
@@ -39,6 +48,10 @@ class TradeFile:
     def rows(self) -> Iterator[Row]:
         """Give each row, once."""
         return self._objects() if self.header is None else self._cells(self.header)
+
+    def identity(self, row: Row) -> str:
+        """Return the id that a row keeps when it is corrected, in whatever file."""
+        return self._reader.identity_of(row.trade, row.said)
 
     def _decoded(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(file, 1):
@@ -94,26 +107,45 @@ class TradeFile:
 
 
 class Rejects:
-    """Writes the rows that were not booked into a file of the same kind, with the reason."""
+    """Writes the rows of a file that were not booked into one of the same kind, with the reason.
 
-    def __init__(self, file: TextIO, header: list[str] | None) -> None:
+    A row without an id of its own gets the column `identity`: it stays the same trade, whatever is
+    corrected in it.
+    """
+
+    def __init__(self, file: TextIO, source: TradeFile) -> None:
         self._file = file
-        self._header = header
+        self._source = source
         self._csv = csv.writer(file, lineterminator="\n")
-        if header is not None:
-            self._csv.writerow([*(name for name in header if name != REASON), REASON])
+        if source.header is not None:
+            given = (name for name in source.header if name not in _ADDED)
+            self._csv.writerow([*given, *_ADDED])
 
     def write(self, row: Row, reason: str) -> None:
         """Write one row, at once."""
-        if self._header is None:
+        if self._source.header is None:
             said = {"raw": row.said} if isinstance(row.said, str) else row.said
-            self._file.write(json.dumps({**said, REASON: reason}) + "\n")
+            self._file.write(json.dumps({**said, **self._added(row, said, reason)}) + "\n")
         else:
-            cells = list(row.said)
-            cells += [""] * (len(self._header) - len(cells))
-            if REASON in self._header:
-                del cells[self._header.index(REASON)]
-            self._csv.writerow([*cells, reason])
+            named = _named(self._source.header, row.said)
+            given = (cell for name, cell in named if name not in _ADDED)
+            self._csv.writerow([*given, *self._added(row, dict(named), reason).values()])
+
+    def _added(self, row: Row, said: dict[str, Any], reason: str) -> dict[str, Any]:
+        identity = "" if said.get("id") else said.get(IDENTITY) or self._source.identity(row)
+        return {IDENTITY: identity, REASON: reason}
+
+
+def _named(header: list[str], cells: list[str]) -> list[tuple[str, str]]:
+    """Return the cells with their names, also where there are too few or too many.
+
+    What `Rejects` added stays at the end of the row, so that the cells before it can be corrected.
+    """
+    own = len(header)
+    while own and header[own - 1] in _ADDED:
+        own -= 1
+    names = [*header[:own], *[""] * (len(cells) - len(header)), *header[own:]]
+    return list(zip_longest(names, cells, fillvalue=""))
 
 
 def _header(line: str) -> list[str]:
