@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 
 from bench import report
 from bench.boot import boot as measure_boot
+from bench.bulk import ROWS
+from bench.bulk import bulk as measure_bulk
 from bench.designs import designs as measure_designs
 from bench.failures import Failed
 from bench.history import MANY, MANY_SNAPSHOTS
@@ -74,6 +76,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(reads_on_postgresql, one),
         partial(measure_history),
         partial(measure_streams),
+        partial(measure_bulk),
     ]
     return run(parts, out)
 
@@ -132,6 +135,12 @@ def history(
 def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> int:
     """Measure price streams on one core."""
     return run([partial(measure_streams, count, seconds)], out)
+
+
+@app.command
+def bulk(*, rows: int = ROWS, out: Out = None) -> int:
+    """Measure a replay of a file of trades, and their proof."""
+    return run([partial(measure_bulk, rows)], out)
 
 
 @app.command

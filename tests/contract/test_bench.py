@@ -21,3 +21,17 @@ def test_a_short_benchmark_finds_every_acknowledged_trade_in_the_books(tmp_path:
     (part,) = json.loads(kept.read_text())["parts"]
     assert [figure["name"] for figure in part["figures"]] == ["2 clients", "memory afterwards"]
     assert "acknowledged" in part["checks"][0]
+
+
+def test_a_short_replay_is_counted_and_proven(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    subprocess.run(
+        [sys.executable, "-m", "bench", "bulk", "--rows", "1000", "--out", str(kept)],
+        cwd=ROOT,
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    (part,) = json.loads(kept.read_text())["parts"]
+    assert part["checks"][0].startswith("1,000 trades and sequence numbers = 1,000 rows")
+    assert {figure["name"] for figure in part["figures"]} >= {"trades replayed", "verify"}
