@@ -5,8 +5,6 @@ import sys
 
 import structlog
 
-LEVELS = ("debug", "info", "warning", "error")
-
 
 def configure_logging(level: str) -> None:
     """Send all logs of the process to standard error: coloured on a terminal, JSON elsewhere.

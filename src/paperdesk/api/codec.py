@@ -121,7 +121,7 @@ class Reply(Response):
 
 
 def _dump(content: Any) -> Any:
-    """Return what msgspec can write; pydantic's own dump takes three times as long."""
+    """Return what msgspec can write; pydantic's own dump would build and check more."""
     if content is None or isinstance(content, str):
         return content
     if isinstance(content, Decimal):

@@ -1,7 +1,7 @@
 """Headers and query parameters that a dependency reads from the request by itself.
 
-FastAPI looks up, converts and checks each declared parameter in each request, which takes longer
-than booking a trade. What every request may carry is read directly, and documented here.
+FastAPI looks up, converts and checks each declared parameter in each request, given or not. What
+every request may carry is read directly, and documented here.
 """
 
 from collections.abc import Callable

@@ -51,8 +51,8 @@ class Prepared:
 def unattached(model: type[M], **values: Any) -> M:
     """Return an instance that no session will ever know, for a `PreparedInsert`.
 
-    The model's own constructor notes each value as a change to be written, which costs five times
-    as much.
+    The model's own constructor notes each value as a change to be written, which costs more than
+    the values themselves.
     """
     manager = manager_of_class(model)
     assert manager is not None  # noqa: S101 - for the type checker

@@ -103,6 +103,14 @@ async def test_a_key_gives_the_first_movement_again_and_the_cash_of_now(desk: De
     assert order.status_code == 200
 
 
+async def test_keys_of_orders_are_free_for_cash(desk: DeskClient) -> None:
+    await desk.trade("AAPL", "buy", 1, client_order_id="november")
+    deposit = await move(desk, "deposit", 5, key="november")
+
+    assert (deposit.status_code, "Idempotent-Replayed" in deposit.headers) == (201, False)
+    assert deposit.json()["amount"] == 5
+
+
 async def test_duplicates_in_flight_wait_for_the_first_answer(desk: DeskClient) -> None:
     answers = await asyncio.gather(*(move(desk, "deposit", 5, key="k") for _ in range(20)))
 

@@ -1,7 +1,7 @@
 """The two lanes a ledger's commands run in: a thread on SQLite, a task on PostgreSQL.
 
-Each call of an async SQLite session is a hop to a thread and back, so a thread of our own with the
-standard driver is two to three times faster. On PostgreSQL the same functions run through the async
+Each call of an async SQLite session is a hop to a thread and back; a thread of our own with the
+standard driver spares them all. On PostgreSQL the same functions run through the async
 driver, and the account's row is the lock for everything of the account, over all processes.
 """
 
