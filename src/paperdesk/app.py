@@ -119,6 +119,7 @@ class Desk:
             self.keeper = Keeper(self.database, self.clock, self.standing, self.settings.timezone)
             stack.push_async_callback(self.keeper.close)
             await self.keeper.look()
+            await self.standing.reason()
             state.phase = "asking for the first prices"
             self.leadership = leadership_of(self.database, self.clock)
             # Last of all: what is stored while stopping is stored by the one that leads.

@@ -4,7 +4,7 @@ They have all that a journal can have: buys, sells, a closed position, orders wi
 a cancelled one, cash that came and went, a split, a change of symbol, and text beyond ASCII.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,7 @@ class Scribe:
         self.sequence = 0
         self.cash = self.realized = Decimal(0)
         self.held: dict[str, booking.Holding] = {}
+        self.opened: dict[str, datetime] = {}
         self.id = account_id or new_id()
         if account_id is None:
             session.execute(insert(UserProfile).values(id=self.id, name=name, created_at=self.now))
@@ -90,6 +91,7 @@ class Scribe:
     def rename(self, ticker: str, new_ticker: str) -> None:
         self.held[new_ticker] = self.held.pop(ticker)
         self._adjust("symbol_change", ticker, new_ticker=new_ticker)
+        self.opened[new_ticker] = self.now
 
     def close(self) -> None:
         """Write what the journal leads to."""
@@ -105,6 +107,7 @@ class Scribe:
                         quantity=held.quantity,
                         cost_basis=held.cost_basis,
                         avg_cost=booking.average_cost(held),
+                        opened_at=self.opened[ticker],
                     )
                 )
         self.session.flush()
@@ -114,7 +117,10 @@ class Scribe:
     ) -> None:
         held = self.held.get(ticker, booking.NOTHING)
         value, made, fee = booking.value_of(quantity, price), Decimal(0), Decimal("0.01")
+        at = self._tick()
         if side is Side.buy:
+            if not held.quantity:
+                self.opened[ticker] = at
             self.held[ticker] = booking.bought(held, quantity, value)
             self.cash -= value + fee
         else:
@@ -133,7 +139,7 @@ class Scribe:
             realized_pnl=made,
             source="test",
         )
-        self._append(trade, executed_at=self._tick())
+        self._append(trade, executed_at=at)
 
     def _adjust(self, kind: str, ticker: str, **rest: Any) -> None:
         change = PositionAdjustment(
@@ -147,7 +153,7 @@ class Scribe:
         )
         self._append(change, effective_at=self._tick(), created_at=self.now)
 
-    def _tick(self) -> Any:
+    def _tick(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
 

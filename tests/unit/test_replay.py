@@ -14,6 +14,7 @@ from paperdesk.ledger.proof.replay import Account, Adjustment, Holding, Trade, W
 SHARES = st.integers(1, 10**18)
 PRICES = st.integers(1, 10**18)
 CENTS = 10**4
+AT = "2026-11-20T15:00:00.000000Z"
 
 
 def decimal(units: int, scale: int) -> Decimal:
@@ -37,7 +38,8 @@ def test_replay_leads_where_the_bookings_led(trades: list[tuple[bool, int, int]]
         else:
             held, side = booking.bought(held, decimal(quantity, 9), value), "buy"
         realized += made
-        account.trade(Trade("AAPL", side, quantity, price, units(value, 6), 0, units(made, 6)))
+        trade = Trade("AAPL", side, quantity, price, units(value, 6), 0, units(made, 6))
+        account.trade(trade, AT)
 
     replayed = account.holdings.get("AAPL", replay.NOTHING)
     assert replayed == (units(held.quantity, 9), units(held.cost_basis, 6))
@@ -82,7 +84,7 @@ def test_what_cannot_have_been_booked_is_told(wrong: dict[str, Any], said: str) 
     account = Account(cash=100 * 10**6)
 
     with pytest.raises(Wrong) as told:
-        account.trade(Trade(**TRADE | wrong))
+        account.trade(Trade(**TRADE | wrong), AT)
 
     assert str(told.value) == said
 
@@ -90,10 +92,25 @@ def test_what_cannot_have_been_booked_is_told(wrong: dict[str, Any], said: str) 
 def test_adjustments_change_holdings_and_cash() -> None:
     account = Account(cash=0, holdings={"OLD": Holding(10 * 10**9, 100 * 10**6)})
 
-    account.adjust(Adjustment("stock_split", "OLD", None, 3, 2, 0, 0, 0))
-    account.adjust(Adjustment("symbol_change", "OLD", "NEW", None, None, 0, 0, 0))
-    account.adjust(Adjustment("spin_off", "NEW", "SPUN", None, None, 10**9, 25 * 10**6, 7))
-    account.adjust(Adjustment("transfer", "SPUN", None, None, None, -(10**9), -25 * 10**6, 0))
+    account.adjust(Adjustment("stock_split", "OLD", None, 3, 2, 0, 0, 0), AT)
+    account.adjust(Adjustment("symbol_change", "OLD", "NEW", None, None, 0, 0, 0), AT)
+    account.adjust(Adjustment("spin_off", "NEW", "SPUN", None, None, 10**9, 25 * 10**6, 7), AT)
+    account.adjust(Adjustment("transfer", "SPUN", None, None, None, -(10**9), -25 * 10**6, 0), AT)
 
     assert account.holdings == {"NEW": Holding(15 * 10**9, 75 * 10**6)}
     assert account.cash == 7
+
+
+def test_a_holding_is_open_since_there_was_something_of_it() -> None:
+    account = Account(cash=100 * 10**6)
+    one = 10**9
+    for at, side, quantity in (("1", "buy", 1), ("2", "buy", 1), ("3", "sell", 1)):
+        account.trade(Trade("A", side, quantity * one, one, quantity * 10**6, 0, 0), at)
+    assert account.opened == {"A": "1"}
+
+    account.trade(Trade("A", "sell", one, one, 10**6, 0, 0), "4")
+    assert account.opened == {}
+
+    account.trade(Trade("A", "buy", one, one, 10**6, 0, 0), "5")
+    account.adjust(Adjustment("symbol_change", "A", "B", None, None, 0, 0, 0), "6")
+    assert account.opened == {"B": "6"}

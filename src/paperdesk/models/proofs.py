@@ -12,9 +12,10 @@ class Proof(Base):
     """The state that an account's journal leads to at `sequence`, from where a proof may go on.
 
     `hash` is that of the journal's entry there; `cash_balance` and `realized_pnl` are US dollars
-    with 6 places. `holdings` is a JSON object of tickers, each with `[quantity, cost_basis]` in
-    whole units of 9 and 6 places. `accepted`: a proof had failed, and an operator took the books
-    as they stood at that entry for the truth; such a row is kept for ever.
+    with 6 places. `holdings` is a JSON object of tickers, each with
+    `[quantity, cost_basis, opened_at]`: whole units of 9 and 6 places, and UTC text. `accepted`: a
+    proof had failed, and an operator took the books as they stood at that entry for the truth;
+    such a row is kept for ever.
     """
 
     __tablename__ = "proofs"

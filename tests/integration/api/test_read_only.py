@@ -206,3 +206,21 @@ async def test_proof_moves_the_mark(desk: DeskClient) -> None:
             ("default", 2, False)
         ]
         assert await session.get(DeskMeta, "read_only") is None
+
+
+async def test_desk_starts_with_a_damaged_acceptance_and_is_read_only(database_url: str) -> None:
+    async with open_desk(database_url) as desk:
+        await desk.trade("AAPL", "buy", 2)
+    await tamper(database_url, FLIP)
+    async with open_desk(database_url) as desk:
+        await reopen(desk, accept=True)
+        assert not await refused(desk)
+    await tamper(database_url, "UPDATE desk_meta SET value = '[[1' WHERE key LIKE 'accepted%'")
+    await tamper(database_url, "UPDATE proofs SET holdings = '[7]'")
+
+    async with open_desk(database_url) as desk:
+        assert await refused(desk)
+        found = [problem["what"] for problem in (await verify(desk))["problems"]]
+        assert sum("cannot be read" in what for what in found) == 2
+        assert (await reopen(desk, accept=True))["read_only"] is None
+        assert not await refused(desk)

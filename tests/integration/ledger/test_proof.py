@@ -23,7 +23,7 @@ from support.handwritten import write_books
 TABLES = Base.metadata.tables
 JOURNAL = ("trades", "cash_movements", "position_adjustments")
 JUDGED: dict[str, str] = {name: " ".join(TABLES[name].c.keys()) for name in JOURNAL} | {
-    "positions": "user_id ticker quantity cost_basis avg_cost",
+    "positions": "user_id ticker quantity cost_basis avg_cost opened_at",
     "users_profile": "id cash_balance realized_pnl head_sequence head_hash",
     "orders": "user_id ticker side status quantity filled_quantity filled_avg_price filled_at",
 }
@@ -214,12 +214,60 @@ def test_quick_look_begins_at_the_mark(books: Session) -> None:
     assert (looked.problems, looked.points, looked.checked.trades) == ([], {}, 0)
 
 
+def test_mark_of_holdings_without_their_time_is_not_used(books: Session) -> None:
+    prove_and_mark(books)
+    with tampered(books):
+        books.execute(update(TABLES["proofs"]).values(holdings={"AAPL": [1, 2]}))
+        assert proving.look(books).checked.trades == 10
+
+
+@pytest.mark.parametrize("stored", ["garbage", "7", "[[1, 2]]", '[[{}, 1, "x"]]'], ids=repr)
+def test_acceptance_that_cannot_be_read_is_none(books: Session, stored: str) -> None:
+    with tampered(books):
+        books.execute(TABLES["desk_meta"].insert().values(key=marks.ACCEPTED, value=stored))
+        found = [proving.look(books).fresh, proving.prove(books).fresh]
+        marks.accept(books, found[0], START)
+        again = proving.prove(books)
+    assert [len(problems) for problems in found] == [1, 1]
+    assert found[0][0].what.startswith("What was accepted cannot be read")
+    assert again.problems == []
+
+
+def test_accepted_state_that_cannot_be_read_is_none(books: Session) -> None:
+    with tampered(books):
+        books.execute(text("UPDATE users_profile SET cash_balance = cash_balance + 1"))
+        marks.accept(books, proving.prove(books).fresh, START)
+        assert proving.look(books).fresh == proving.prove(books).fresh == []
+        books.execute(update(TABLES["proofs"]).values(holdings={"AAPL": 5}))
+        fresh = proving.prove(books).fresh
+        assert proving.look(books).fresh == fresh
+    assert {problem.what for problem in fresh} == {
+        "1 of its accepted states cannot be read, and count as not accepted."
+    }
+
+
 def test_mark_that_is_wrong_is_no_proof_against_an_account(books: Session) -> None:
     prove_and_mark(books)
-    for values in ({"cash_balance": Decimal(1)}, {"sequence": 3}, {"holdings": [1]}, {"hash": ""}):
+    for values in (
+        {"cash_balance": Decimal(1)},
+        {"sequence": 3},
+        {"hash": ""},
+        {"holdings": [1]},
+        {"holdings": {"AAPL": [1, 2]}},
+        {"holdings": {"AAPL": [1.5, 2, None]}},
+    ):
         with tampered(books):
             books.execute(update(TABLES["proofs"]).values(values))
             assert proving.look(books).problems == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_mark_that_is_no_json_is_not_used(books: Session) -> None:
+    prove_and_mark(books)
+    with tampered(books):
+        books.execute(text("UPDATE proofs SET holdings = 'garbage', cash_balance = 'x'"))
+        looked = proving.look(books)
+    assert (looked.problems, looked.checked.trades) == ([], 10)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +277,7 @@ def test_mark_that_is_wrong_is_no_proof_against_an_account(books: Session) -> No
         "UPDATE users_profile SET head_hash = 'x'",
         "UPDATE positions SET cost_basis = cost_basis + 1",
         "UPDATE positions SET avg_cost = avg_cost + 1",
+        "UPDATE positions SET opened_at = '2001-01-01T00:00:00.000000Z'",
         "DELETE FROM positions",
     ],
 )

@@ -88,13 +88,13 @@ class Keeper:
         fresh = proven.verdict.fresh
         if fresh and not accept:
             return proven
-        now = self._clock.now()
+        now, was_open = self._clock.now(), await self._standing.is_open()
         async with self._database.write() as session:
             if fresh:
                 await session.run_sync(marks.accept, fresh, now)
                 message = f"{len(fresh)} problem(s) in the books were accepted by the operator."
                 note(session, LogLevel.WARNING, message, _plain(fresh), now)
-            elif not await self._standing.is_open():
+            elif not was_open:
                 note(session, LogLevel.INFO, "The desk was reopened: it is proven.", [], now)
             await self._standing.open(session)
         self._standing.opened()

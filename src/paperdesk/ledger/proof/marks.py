@@ -3,13 +3,15 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import index
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, delete, select, type_coerce
+import structlog
+from sqlalchemy import BigInteger, Text, cast, delete, select, type_coerce
 from sqlalchemy.orm import Session
 
 from paperdesk.db.types import EXACT, MONEY_SCALE
-from paperdesk.ledger.proof.entries import table_of
+from paperdesk.ledger.proof.entries import raw, table_of
 from paperdesk.ledger.proof.replay import Account, Holding, Point
 from paperdesk.models import DeskMeta, Position, Proof, UserProfile
 
@@ -19,6 +21,10 @@ ACCEPTED: Final = "accepted_problems"
 AT_ONCE: Final = 100
 """Accounts whose marks are moved in one transaction, so that no trade waits long."""
 
+_UNREADABLE: Final = (TypeError, ValueError, AttributeError)
+
+log = structlog.get_logger()
+
 
 def newest(session: Session, account_id: str) -> Point | None:
     """Return the point from which an account's proof may go on; None for its beginning.
@@ -26,24 +32,41 @@ def newest(session: Session, account_id: str) -> Point | None:
     A mark that cannot be read counts as none: it only saves time.
     """
     proofs = table_of(Proof).c
-    row = session.execute(_points(account_id).order_by(proofs.sequence.desc()).limit(1)).first()
+    query = _points(account_id).order_by(proofs.sequence.desc()).limit(1)
     try:
+        row = session.execute(query).first()
         return _point(*row) if row else None
-    except (TypeError, ValueError, AttributeError):
+    except _UNREADABLE as error:
+        log.warning("proof.mark_not_read", account=account_id, error=str(error))
         return None
 
 
-def accepted(session: Session, account_id: str) -> list[Point]:
-    """Return the states of an account that an operator accepted, the oldest first."""
+def accepted(session: Session, account_id: str) -> tuple[list[Point], int]:
+    """Return the states of an account that an operator accepted, the oldest first.
+
+    And how many more there are that cannot be read: they count as not accepted.
+    """
     proofs = table_of(Proof).c
-    query = _points(account_id).where(proofs.accepted).order_by(proofs.sequence)
-    return [_point(*row) for row in session.execute(query)]
+    rows = session.execute(_points(account_id).where(proofs.accepted).order_by(proofs.sequence))
+    points: list[Point] = []
+    unreadable = 0
+    for row in rows:
+        try:
+            points.append(_point(*row))
+        except _UNREADABLE:
+            unreadable += 1
+    return points, unreadable
 
 
 def accepted_problems(session: Session) -> list[tuple[str | None, int | None, str]]:
-    """Return the problems that an operator accepted."""
+    """Return the problems that an operator accepted. Raises ValueError if they cannot be read."""
     stored = session.scalar(select(DeskMeta.value).where(DeskMeta.key == ACCEPTED))
-    return [(each[0], each[1], each[2]) for each in json.loads(stored)] if stored else []
+    if stored is None:
+        return []
+    try:
+        return [_problem(*each) for each in json.loads(stored)]
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def move(session: Session, points: Mapping[str, Point], now: datetime) -> None:
@@ -71,7 +94,11 @@ def accept(
         session.execute(delete(Proof).where(proofs.user_id == account_id, older))
         row.accepted = True
         session.add(row)
-    noted = accepted_problems(session)
+    try:
+        noted = accepted_problems(session)
+    except ValueError:
+        # What cannot be read is written anew.
+        noted = []
     noted += [problem for problem in problems if problem not in noted]
     session.merge(DeskMeta(key=ACCEPTED, value=json.dumps(noted)))
 
@@ -79,6 +106,7 @@ def accept(
 def current(session: Session, account_id: str) -> Point:
     """Return an account as its rows say it is, right or wrong."""
     profiles, positions = table_of(UserProfile).c, table_of(Position).c
+    dialect = session.get_bind().dialect.name
     sequence, head, cash, realized = session.execute(
         select(
             profiles.head_sequence,
@@ -92,10 +120,14 @@ def current(session: Session, account_id: str) -> Point:
             positions.ticker,
             type_coerce(positions.quantity, BigInteger),
             type_coerce(positions.cost_basis, BigInteger),
+            raw(positions.opened_at, dialect),
         ).where(positions.user_id == account_id)
     )
-    holdings = {ticker: Holding(quantity, cost) for ticker, quantity, cost in held}
-    return Point(sequence, head, Account(cash, realized, holdings))
+    account = Account(cash, realized)
+    for ticker, quantity, cost, opened_at in held:
+        account.holdings[ticker] = Holding(quantity, cost)
+        account.opened[ticker] = opened_at
+    return Point(sequence, head, account)
 
 
 def _lock(session: Session, accounts: Collection[str]) -> list[str]:
@@ -117,7 +149,10 @@ def _row(account_id: str, point: Point, now: datetime) -> Proof:
         hash=point.hash,
         cash_balance=EXACT.scaleb(point.account.cash, -MONEY_SCALE),
         realized_pnl=EXACT.scaleb(point.account.realized, -MONEY_SCALE),
-        holdings=point.account.holdings,
+        holdings={
+            ticker: [*holding, point.account.opened[ticker]]
+            for ticker, holding in point.account.holdings.items()
+        },
         proven_at=now,
     )
 
@@ -129,10 +164,25 @@ def _points(account_id: str) -> Any:
         proofs.hash,
         type_coerce(proofs.cash_balance, BigInteger),
         type_coerce(proofs.realized_pnl, BigInteger),
-        proofs.holdings,
+        # Text, whatever it is: one row that is no JSON must not hide the others.
+        cast(proofs.holdings, Text),
     ).where(proofs.user_id == account_id)
 
 
-def _point(sequence: int, head: str, cash: int, realized: int, holdings: Any) -> Point:
-    held = {ticker: Holding(int(each[0]), int(each[1])) for ticker, each in holdings.items()}
-    return Point(sequence, head, Account(cash, realized, held))
+def _point(sequence: int, head: str, cash: int, realized: int, holdings: str) -> Point:
+    """Return the point of a mark. Raises one of _UNREADABLE for values that are none of a mark."""
+    account = Account(index(cash), index(realized))
+    for ticker, (quantity, cost, opened_at) in json.loads(holdings).items():
+        account.holdings[ticker] = Holding(index(quantity), index(cost))
+        account.opened[ticker] = opened_at
+    return Point(index(sequence), head, account)
+
+
+def _problem(account: Any, sequence: Any, what: Any) -> tuple[str | None, int | None, str]:
+    if not (
+        isinstance(account, str | None)
+        and isinstance(sequence, int | None)
+        and isinstance(what, str)
+    ):
+        raise TypeError("the problems are not written as problems are")
+    return account, sequence, what

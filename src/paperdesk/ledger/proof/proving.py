@@ -46,6 +46,8 @@ _LONGEST_LOOK: Final = 50_000
 """Entries of an account that a quick look replays; with more it leaves them to the whole proof."""
 _AMOUNT: Final = FIELDS[CashMovement].index("amount")
 _ADJUSTED: Final = FIELDS[PositionAdjustment].index("kind")
+_EXECUTED_AT: Final = FIELDS[TradeRow].index("executed_at")
+_EFFECTIVE_AT: Final = FIELDS[PositionAdjustment].index("effective_at")
 _OWNED: Final = (*JOURNAL, Order, Position, PortfolioSnapshot)
 
 
@@ -124,7 +126,7 @@ class _Proof:
     def of_everything(self, *, quick: bool) -> Verdict:
         verdict = self._verdict
         profiles = table_of(UserProfile).c
-        accepted = {Problem(*each) for each in marks.accepted_problems(self._session)}
+        accepted = self._accepted()
         if not quick:
             verdict.problems += self._of_nobody()
         for account_id in self._session.scalars(select(profiles.id).order_by(profiles.id)).all():
@@ -138,6 +140,14 @@ class _Proof:
                 verdict.points.pop(account_id, None)
         verdict.fresh = [problem for problem in verdict.problems if problem not in accepted]
         return verdict
+
+    def _accepted(self) -> set[Problem]:
+        try:
+            return {Problem(*each) for each in marks.accepted_problems(self._session)}
+        except ValueError as error:
+            what = f"What was accepted cannot be read, and counts as not accepted: {error}."
+            self._verdict.problems.append(Problem(None, None, what))
+            return set()
 
     def _of_nobody(self) -> list[Problem]:
         """Return the rows that belong to no account, one for each table and owner."""
@@ -161,7 +171,10 @@ class _Proof:
         """Prove an account in stretches: to each state that an operator accepted, then to now."""
         problems: list[Problem] = []
         point = START
-        accepted = marks.accepted(self._session, account_id)
+        accepted, unreadable = marks.accepted(self._session, account_id)
+        if unreadable:
+            what = f"{unreadable} of its accepted states cannot be read, and count as not accepted."
+            problems.append(Problem(account_id, None, what))
         # One book of orders for all stretches: the fills of an order may lie in several.
         orders = OrderBook(self._session, account_id, whole=not accepted)
         for end in accepted:
@@ -186,7 +199,7 @@ class _Proof:
         if self._verdict.points[account_id].sequence == mark.sequence:
             # The mark need not be moved. A whole proof below puts the point back.
             del self._verdict.points[account_id]
-        return self._wholly(account_id) if problems and mark is not START else problems
+        return self._wholly(account_id) if problems else []
 
     def _to_now(self, account_id: str, start: Point, orders: OrderBook) -> list[Problem]:
         now = marks.current(self._session, account_id)
@@ -306,6 +319,11 @@ class _Stretch:
                     f"{_holding(a)} of {ticker} in the positions, but the journal says "
                     f"{_holding(b)}."
                 )
+            elif (since := said.opened.get(ticker)) != (truly := true.opened.get(ticker)):
+                wrong.append(
+                    f"{ticker} is held since {since} in the positions, but the journal says "
+                    f"{truly}."
+                )
         if is_last:
             wrong += self._averages()
         return [Problem(self._id, None, what) for what in wrong]
@@ -346,11 +364,12 @@ def _follow(state: Account, head: str, entry: Raw) -> str:
     if entry.hash != head:
         raise Wrong("Its hash is not that of its content after the entry before.")
     if entry.table is TradeRow:
-        state.trade(Trade(*values[3:10]))
+        state.trade(Trade(*values[3:10]), values[_EXECUTED_AT])
     elif entry.table is CashMovement:
         state.move(values[_AMOUNT])
     else:
-        state.adjust(Adjustment(*values[_ADJUSTED : _ADJUSTED + len(Adjustment._fields)]))
+        adjustment = Adjustment(*values[_ADJUSTED : _ADJUSTED + len(Adjustment._fields)])
+        state.adjust(adjustment, values[_EFFECTIVE_AT])
     return head
 
 

@@ -55,18 +55,25 @@ NOTHING: Final = Holding(0, 0)
 
 @dataclass(slots=True)
 class Account:
-    """An account at one point of its journal. A closed holding is not in `holdings`."""
+    """An account at one point of its journal. A closed holding is not in `holdings`.
+
+    `opened` says of each holding when there was first something of it, in UTC text.
+    """
 
     cash: int = 0
     realized: int = 0
     holdings: dict[str, Holding] = field(default_factory=dict[str, Holding])
+    opened: dict[str, str | None] = field(default_factory=dict[str, str | None])
 
     def copy(self) -> "Account":
         """Return an equal account that changes apart from this one."""
-        return Account(self.cash, self.realized, dict(self.holdings))
+        return Account(self.cash, self.realized, dict(self.holdings), dict(self.opened))
 
-    def trade(self, trade: Trade) -> None:
-        """Book a trade. Raises Wrong where its value, its shares or its result cannot be."""
+    def trade(self, trade: Trade, at: str) -> None:
+        """Book a trade of the instant `at`.
+
+        Raises Wrong where its value, its shares or its result cannot be.
+        """
         ticker, side, quantity, price, value, fee, realized = trade
         if quantity <= 0 or price <= 0:
             raise Wrong("The trade has no positive quantity and price.")
@@ -95,14 +102,14 @@ class Account:
                 f"It says that {money(realized)} was realised, but replaying gives {money(made)}."
             )
         self.realized += made
-        self._hold(ticker, after)
+        self._hold(ticker, after, at)
 
     def move(self, amount: int) -> None:
         """Book a cash movement. Raises Wrong where it would leave less than no cash."""
         self._pay(amount)
 
-    def adjust(self, change: Adjustment) -> None:
-        """Book a position adjustment: the ratio first, then the changes; last the new ticker.
+    def adjust(self, change: Adjustment, at: str) -> None:
+        """Book a position adjustment of the instant `at`: the ratio, the changes, the new ticker.
 
         A spin-off's shares and cost go to the new ticker, and the cost leaves the old one; a symbol
         change moves the whole holding. Raises Wrong where that cannot be.
@@ -114,16 +121,16 @@ class Account:
         target = change.new_ticker
         if change.kind == "spin_off" and target:
             new = self.holdings.get(target, NOTHING)
-            self._hold(target, Holding(new.quantity + change.quantity, new.cost + change.cost))
+            self._hold(target, Holding(new.quantity + change.quantity, new.cost + change.cost), at)
             held = Holding(held.quantity, held.cost - change.cost)
         else:
             held = Holding(held.quantity + change.quantity, held.cost + change.cost)
         if change.kind == "symbol_change" and target:
-            self._hold(change.ticker, NOTHING)
+            self._hold(change.ticker, NOTHING, at)
             new = self.holdings.get(target, NOTHING)
-            self._hold(target, Holding(new.quantity + held.quantity, new.cost + held.cost))
+            self._hold(target, Holding(new.quantity + held.quantity, new.cost + held.cost), at)
         else:
-            self._hold(change.ticker, held)
+            self._hold(change.ticker, held, at)
         self._pay(change.amount)
 
     def _pay(self, amount: int) -> None:
@@ -131,11 +138,14 @@ class Account:
         if self.cash < 0:
             raise Wrong(f"It leaves {money(self.cash)} in cash.")
 
-    def _hold(self, ticker: str, holding: Holding) -> None:
+    def _hold(self, ticker: str, holding: Holding, at: str) -> None:
         if holding.quantity > 0:
+            if ticker not in self.holdings:
+                self.opened[ticker] = at
             self.holdings[ticker] = holding
         elif holding == NOTHING:
             self.holdings.pop(ticker, None)
+            self.opened.pop(ticker, None)
         else:
             raise Wrong(
                 f"It leaves {number(holding.quantity)} {ticker} at a cost of {money(holding.cost)}."

@@ -3,12 +3,13 @@
 The reason is kept in `desk_meta`, so it outlives a restart and every process sees it.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ from paperdesk.api.problems import ProblemReply
 from paperdesk.api.security import SAFE_METHODS
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
+from paperdesk.db.failures import is_unavailable
 from paperdesk.errors import Busy, ReadOnly
 from paperdesk.models import AuditLog, DeskMeta, EventType, LogLevel
 
@@ -38,16 +40,20 @@ class Standing:
         self._clock = clock
         self._reason: str | None = None
         self._looked_at: datetime | None = None
+        self._turn = asyncio.Lock()
         self._is_unwritten = False
 
     async def reason(self) -> str | None:
-        """Return a sentence on why the desk is read-only; None while it is open."""
-        now = self._clock.now()
-        if self._is_due(now):
-            # One request looks; the others go on with what was last seen.
-            self._looked_at = now
-            async with self._database.read() as session:
-                self._reason = await session.scalar(_STORED)
+        """Return a sentence on why the desk is read-only; None while it is open.
+
+        It waits only where it is time to look. Who comes meanwhile waits too, and all go on in
+        their order: a sale may follow what pays for it.
+        """
+        if self._is_due(self._clock.now()):
+            async with self._turn:
+                if self._is_due(now := self._clock.now()):
+                    await self._look()
+                    self._looked_at = now
         return self._reason
 
     async def is_open(self) -> bool:
@@ -64,21 +70,29 @@ class Standing:
 
     async def close(self, problems: list[dict[str, Any]]) -> None:
         """Make the desk read-only because of what a proof found."""
-        if not await self.is_open():
-            return
         now = self._clock.now()
-        found = f"{len(problems)} problem(s) in the books"
-        self._reason = reason = f"The desk is read-only since {now:%Y-%m-%d %H:%M} UTC: {found}."
-        log.error("desk.read_only", problems=problems[:10])
-        # Set before it is written: what cannot be written down must hold all the same.
-        self._is_unwritten = True
+        if self._reason is None:
+            log.error("desk.read_only", problems=problems[:10])
+        if not self._is_unwritten:
+            # Set before anything is read or written: it must hold though neither can be done.
+            found = f"{len(problems)} problem(s) in the books"
+            self._reason = f"The desk is read-only since {now:%Y-%m-%d %H:%M} UTC: {found}."
+            self._is_unwritten = True
         try:
-            async with self._database.write() as session:
-                await session.merge(DeskMeta(key=REASON, value=reason))
-                note(session, LogLevel.ERROR, reason, problems, now)
+            # A look that is under way must not put what it found in place of this.
+            async with self._turn, self._database.write() as session:
+                stored = await session.scalar(_STORED)
+                if stored is None:
+                    session.add(DeskMeta(key=REASON, value=self._reason))
+                    note(session, LogLevel.ERROR, str(self._reason), problems, now)
+        except IntegrityError:
+            # Another process found it at the same time: what that one wrote is read.
+            self._is_unwritten = False
+            self._looked_at = None
         except (SQLAlchemyError, OSError, Busy):
             log.exception("desk.reason_not_written")
         else:
+            self._reason = stored or self._reason
             self._is_unwritten = False
 
     async def open(self, session: AsyncSession) -> None:
@@ -89,6 +103,18 @@ class Standing:
         """Note that the session of `open` was committed."""
         self._reason = None
         self._is_unwritten = False
+
+    async def _look(self) -> None:
+        try:
+            async with self._database.read() as session:
+                stored = await session.scalar(_STORED)
+        except DBAPIError as error:
+            if is_unavailable(error):
+                raise
+            log.exception("desk.reason_not_read")
+            stored = "The desk is read-only: why, cannot be read from the table desk_meta."
+        if not self._is_unwritten:
+            self._reason = stored
 
     def _is_due(self, now: datetime) -> bool:
         if self._is_unwritten:
