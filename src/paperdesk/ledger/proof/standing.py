@@ -71,28 +71,28 @@ class Standing:
     async def close(self, problems: list[dict[str, Any]]) -> None:
         """Make the desk read-only because of what a proof found."""
         now = self._clock.now()
-        if self._reason is None:
-            log.error("desk.read_only", problems=problems[:10])
         if not self._is_unwritten:
             # Set before anything is read or written: it must hold though neither can be done.
             found = f"{len(problems)} problem(s) in the books"
             self._reason = f"The desk is read-only since {now:%Y-%m-%d %H:%M} UTC: {found}."
             self._is_unwritten = True
+        reason = self._reason
         try:
             # A look that is under way must not put what it found in place of this.
             async with self._turn, self._database.write() as session:
                 stored = await session.scalar(_STORED)
                 if stored is None:
-                    session.add(DeskMeta(key=REASON, value=self._reason))
-                    note(session, LogLevel.ERROR, str(self._reason), problems, now)
+                    log.error("desk.read_only", problems=problems[:10])
+                    session.add(DeskMeta(key=REASON, value=reason))
+                    note(session, LogLevel.ERROR, str(reason), problems, now)
         except IntegrityError:
             # Another process found it at the same time: what that one wrote is read.
             self._is_unwritten = False
             self._looked_at = None
         except (SQLAlchemyError, OSError, Busy):
-            log.exception("desk.reason_not_written")
+            log.exception("desk.reason_not_written", problems=problems[:10])
         else:
-            self._reason = stored or self._reason
+            self._reason = stored or reason
             self._is_unwritten = False
 
     async def open(self, session: AsyncSession) -> None:
