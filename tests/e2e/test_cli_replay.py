@@ -8,11 +8,15 @@ import subprocess
 import time
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from paperdesk.db.engine import Database
+from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.proof.standing import REASON
+from paperdesk.settings import database_url
 from support.databases import START, SqliteTemplate
 from support.program import COMMAND, Program
 from support.served import serving
@@ -131,19 +135,30 @@ def test_it_works_beside_nobody(paperdesk: Program) -> None:
     assert f"pid {served.process.pid}" in held.err
 
 
-def test_a_desk_that_is_read_only_takes_no_replay(
-    paperdesk: Program, sqlite_template: SqliteTemplate
+@pytest.mark.parametrize("accounts", [("default",), ("default", "growth")], ids=len)
+async def test_a_desk_that_is_read_only_takes_no_replay(
+    paperdesk: Program, sqlite_template: SqliteTemplate, accounts: tuple[str, ...]
 ) -> None:
     path = paperdesk.folder / "trades.csv"
-    path.write_text("\n".join(rows(3)))
+    header, *trades = rows(20)
+    turns = [f"{trade},{accounts[n % len(accounts)]}" for n, trade in enumerate(trades)]
+    path.write_text("\n".join([f"{header},account", *turns]))
     desk = sqlite_template.copy_to(paperdesk.folder / "desk.db")
+    database = Database(database_url(desk))
+    for account in accounts[1:]:
+        with database.sync_session() as session:
+            open_account(session, account, Decimal(500), START, account_id=account)
+            session.commit()
+    await database.close()
     with closing(sqlite3.connect(desk)) as connection, connection:
         connection.execute("INSERT INTO desk_meta VALUES (?, 'It is read-only.')", (REASON,))
+    before = booked(desk)
 
     refused = paperdesk("replay", str(path), "--skip-bad", "rejected.csv")
 
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith("paperdesk: It is read-only. Nothing was changed")
+    assert booked(desk) == before
 
 
 @pytest.mark.parametrize(
