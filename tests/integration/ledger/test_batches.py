@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -100,6 +101,30 @@ def fail_the_next_commit(monkeypatch: pytest.MonkeyPatch, code: int, *, after: b
         raise error
 
     monkeypatch.setattr(RollingBack, "commit", failing, raising=False)
+
+
+async def test_nobody_is_answered_while_the_commit_is_under_way(
+    sqlite: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trading(sqlite, clock) as desk:
+        desk.price("AAPL", "100")
+        await desk.trade("buy", "1")
+        commit, begun, goes_on = RollingBack.commit, threading.Event(), threading.Event()
+
+        def slow(connection: RollingBack) -> None:
+            begun.set()
+            goes_on.wait(30)
+            commit(connection)
+
+        monkeypatch.setattr(RollingBack, "commit", slow, raising=False)
+        answer = asyncio.create_task(desk.trade("buy", "1"))
+        assert await asyncio.to_thread(begun.wait, 30)
+        await asyncio.sleep(0.05)
+
+        assert not answer.done()
+        assert await booked_trades(sqlite) == 1
+        goes_on.set()
+        assert isinstance(await answer, Booked)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["lost", "made"])
