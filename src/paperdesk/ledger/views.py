@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from paperdesk.errors import NotFound
 from paperdesk.models import Position, UserProfile
@@ -39,6 +40,16 @@ class Head(NamedTuple):
     hash: str
     cash_balance: Decimal
     realized_pnl: Decimal
+
+
+HEAD: tuple[InstrumentedAttribute[Any], ...] = (
+    UserProfile.id,
+    UserProfile.head_sequence,
+    UserProfile.head_hash,
+    UserProfile.cash_balance,
+    UserProfile.realized_pnl,
+)
+"""The columns of a `Head`, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,7 @@ def rows_of(account_id: str) -> Select[*tuple[Any, ...]]:
     """Return the one query that reads an account with its positions, at one instant."""
     return (
         select(
-            UserProfile.id,
-            UserProfile.head_sequence,
-            UserProfile.head_hash,
-            UserProfile.cash_balance,
-            UserProfile.realized_pnl,
+            *HEAD,
             Position.id,
             Position.ticker,
             Position.quantity,

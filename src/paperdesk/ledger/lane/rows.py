@@ -24,7 +24,7 @@ from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
 from paperdesk.db.types import FixedPoint, UtcDateTime
 from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.lane.account_book import Settlement
-from paperdesk.ledger.views import Head
+from paperdesk.ledger.views import HEAD, Head
 from paperdesk.models import CashMovement, Order, Position, PositionAdjustment, Trade, UserProfile
 
 
@@ -143,13 +143,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
 def _lock(count: int) -> Prepared:
     names = numbered("account", count)
     statement = (
-        select(
-            UserProfile.id,
-            UserProfile.head_sequence,
-            UserProfile.head_hash,
-            UserProfile.cash_balance,
-            UserProfile.realized_pnl,
-        )
+        select(*HEAD)
         .where(UserProfile.id.in_([bindparam(name) for name in names]))
         .order_by(UserProfile.id)
         .with_for_update()
