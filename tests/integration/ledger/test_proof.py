@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Enum, String, Table, Text, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from paperdesk.db.engine import Database
@@ -118,7 +119,11 @@ def test_any_changed_bit_is_found_and_its_entry_named(books: Session) -> None:
                 # No lower bit: another entry may have that number.
                 after = before ^ (1 << random.randrange(10, 50))
             with tampered(books):
-                change(books, TABLES[table], row, **{column: after})
+                try:
+                    change(books, TABLES[table], row, **{column: after})
+                except IntegrityError:
+                    # The database itself does not take it: such as a ratio over 0.
+                    continue
                 found = proving.prove(books).problems
             place = f"{table}.{column} {before!r} -> {after!r}"
             assert found, place
