@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from paperdesk.ledger.lane import waiting
 from paperdesk.orders.routes import BATCH_BODY_LIMIT
@@ -247,8 +247,9 @@ async def test_a_queue_without_room_refuses_what_it_does_not_take(
     database = sqlite_desk.app.state.database
     monkeypatch.setattr(waiting, "LONGEST_QUEUE", 8)
     rows = [{**BUY, "quantity": "0.01"}] * 30
-    async with database.write():
+    async with database.write() as session:
         # Nobody else may write now, so the writer stands still and the queue fills up.
+        await session.execute(text("SELECT 1"))
         part = asyncio.create_task(batch(sqlite_desk, *rows, key="part"))
         for _ in range(500):
             if len(sqlite_desk.app.state.ledger._lane._queue) == 8:
@@ -270,17 +271,17 @@ async def test_a_batch_may_have_a_mebibyte_and_other_bodies_64_kib(
     sqlite_desk: DeskClient,
 ) -> None:
     def body(size: int) -> bytes:
-        text = json.dumps({"orders": [BUY]})
-        return text.replace("{", "{" + " " * (size - len(text)), 1).encode()
+        small = json.dumps({"orders": [BUY]})
+        return small.replace("{", "{" + " " * (size - len(small)), 1).encode()
 
     async def send(path: str, content: Any) -> int:
         headers = {"Content-Type": "application/json"}
         return (await sqlite_desk.post(path, content=content, headers=headers)).status_code
 
     async def in_pieces(size: int) -> Any:
-        text = body(size)
+        whole = body(size)
         for start in range(0, size, 10_000):
-            yield text[start : start + 10_000]
+            yield whole[start : start + 10_000]
 
     assert await send("/api/orders/batch", body(BATCH_BODY_LIMIT)) == 200
     assert await send("/api/orders/batch", body(BATCH_BODY_LIMIT + 1)) == 413
