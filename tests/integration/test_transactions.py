@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import sqlite3
+import threading
+import time
 import warnings
 from contextlib import closing
 from typing import Any, cast
@@ -13,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from paperdesk.bootstrap import close_db, init_db
-from paperdesk.db.engine import Database
+from paperdesk.db.engine import Database, RollingBack
 from paperdesk.errors import Busy
 from paperdesk.models import DeskMeta
 
@@ -245,6 +247,37 @@ async def test_session_that_is_forgotten_ends_its_transaction_in_the_file(sqlite
     with closing(sqlite3.connect(str(sqlite.path), timeout=2)) as other:
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
+
+
+async def test_closing_waits_for_a_connection_that_was_cut_off(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = RollingBack.close
+
+    def close_slowly(connection: RollingBack) -> None:
+        close(connection)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(RollingBack, "close", close_slowly)
+    before = set(threading.enumerate())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        await forget_a_session(sqlite)
+        gc.collect()
+    await sqlite.close()
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and "connection" in thread.name
+    ]
+
+
+async def test_closing_does_not_wait_for_a_session_that_is_held(sqlite: Database) -> None:
+    async with sqlite.async_session_maker() as session:
+        await session.scalar(COUNT)
+        async with asyncio.timeout(3):
+            await sqlite.close()
+        await session.invalidate()
 
 
 async def test_database_can_be_closed_twice_and_frees_its_file(sqlite: Database) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Generator
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -50,6 +53,9 @@ SILENCE: Final = 20.0
 DURABLE: Final = {"synchronous_commit": "on"}
 """Said out loud to PostgreSQL: where its default is off, COMMIT returns before the disk."""
 
+_ENDING: Final = 1.0
+"""Seconds that closing a database waits for connections that were cut off."""
+
 _TURN = "paperdesk_write_turn"
 
 
@@ -85,13 +91,14 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.path else "postgresql"
         self._ownership: Ownership | None = None
         self._sync_engine: Engine | None = None
+        self._threads: WeakSet[threading.Thread] = WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         if self.path:
             self._ownership = Ownership.take(self.path)
             lock = self._ownership.write_lock
-            self.writer = _sqlite_writer(self.path, lock)
-            self.reader = _sqlite_reader(self.path)
+            self.writer = _sqlite_writer(self.path, lock, self._threads)
+            self.reader = _sqlite_reader(self.path, self._threads)
             self._make_sync_engine = partial(_sqlite_sync, self.path, lock)
         else:
             self.writer = _postgresql(url)
@@ -177,6 +184,9 @@ class Database:
             await self.writer.dispose(close=not gone)
             if sync_engine is not None:
                 sync_engine.dispose()
+            # A connection that a cancelled task or the garbage collector cut off closes in its own
+            # time: after the file was given up, and after its loop is gone, it must not.
+            await asyncio.to_thread(_join, tuple(self._threads))
         finally:
             if ownership is not None:
                 ownership.release()
@@ -202,6 +212,23 @@ class Database:
 _CONNECT: Final = {"factory": RollingBack}
 
 
+def _connect_noting(threads: WeakSet[threading.Thread]) -> dict[str, Any]:
+    """Return what makes connections of aiosqlite, each of which has a thread, and notes those."""
+
+    def made(*args: Any, **options: Any) -> RollingBack:
+        threads.add(threading.current_thread())
+        return RollingBack(*args, **options)
+
+    return {"factory": made}
+
+
+def _join(threads: Collection[threading.Thread]) -> None:
+    # Not for ever: the thread of a session that somebody still holds goes on.
+    until = time.monotonic() + _ENDING
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
 def _sqlite_url(path: Path, driver: str = "sqlite+aiosqlite") -> URL:
     # Not put together as text: SQLAlchemy would decode `%41` in it, and open another file.
     return URL.create(driver, database=str(path))
@@ -219,26 +246,26 @@ def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
     return engine
 
 
-def _sqlite_writer(path: Path, lock: WriteLock) -> AsyncEngine:
+def _sqlite_writer(path: Path, lock: WriteLock, threads: WeakSet[threading.Thread]) -> AsyncEngine:
     engine = create_async_engine(
         _sqlite_url(path),
         pool_size=WRITERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
-        connect_args=_CONNECT,
+        connect_args=_connect_noting(threads),
     )
     _queue_writes(engine.sync_engine, lock, lock.acquire_in_greenlet)
     _configure(engine.sync_engine, WRITER_PRAGMAS, "IMMEDIATE")
     return engine
 
 
-def _sqlite_reader(path: Path) -> AsyncEngine:
+def _sqlite_reader(path: Path, threads: WeakSet[threading.Thread]) -> AsyncEngine:
     engine = create_async_engine(
         _sqlite_url(path),
         pool_size=READERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
-        connect_args=_CONNECT,
+        connect_args=_connect_noting(threads),
     )
     _configure(engine.sync_engine, READER_PRAGMAS, "DEFERRED")
     return engine
