@@ -15,7 +15,7 @@ from bench.bulk import ROWS
 from bench.bulk import bulk as measure_bulk
 from bench.designs import designs as measure_designs
 from bench.failures import Failed
-from bench.history import MANY, MANY_SNAPSHOTS
+from bench.history import LEAST, MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
 from bench.machine import facts
 from bench.profiling import profile as summary_of
@@ -125,10 +125,16 @@ def postgres(
 
 @app.command
 def history(
-    *, seconds: Seconds = 4, many: int = MANY, snapshots: int = MANY_SNAPSHOTS, out: Out = None
+    *,
+    seconds: Seconds = 4,
+    many: int = MANY,
+    snapshots: int = MANY_SNAPSHOTS,
+    least: int = LEAST,
+    out: Out = None,
 ) -> int:
     """Measure a desk with a million trades beside one with a thousand."""
-    return run([partial(measure_history, seconds, many=many, snapshots=snapshots)], out)
+    past = {"many": many, "snapshots": snapshots, "least": least}
+    return run([partial(measure_history, seconds, **past)], out)
 
 
 @app.command

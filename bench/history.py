@@ -20,7 +20,9 @@ FEW, FEW_SNAPSHOTS = 1_000, 2_880
 MANY, MANY_SNAPSHOTS = 1_000_000, 500_000
 _PAGE = 100
 _NEXT = re.compile(rb"link: <[^>]*[?&]cursor=([^>&]+)", re.IGNORECASE)
-_WARMING, _LEAST = 50, 250
+WARMING = 50
+LEAST = 250
+"""Requests of each kind, of which the first few do not count."""
 _LONGEST = 30.0
 
 
@@ -54,7 +56,9 @@ class Desk:
         return get(f"{path}&cursor={int(found[1]) - (number - 2) * _PAGE}")
 
 
-def history(seconds: float = 4, *, many: int = MANY, snapshots: int = MANY_SNAPSHOTS) -> Part:
+def history(
+    seconds: float = 4, *, many: int = MANY, snapshots: int = MANY_SNAPSHOTS, least: int = LEAST
+) -> Part:
     """Ask both desks the same in turns, one request at a time."""
     part = Part(
         "A long past, SQLite",
@@ -69,7 +73,7 @@ def history(seconds: float = 4, *, many: int = MANY, snapshots: int = MANY_SNAPS
         with desk(files[0]) as few_server, desk(files[1]) as many_server:
             few, lots = _desk(few_server, FEW), _desk(many_server, many)
             for name, ask in _questions().items():
-                part.figures.append(_figure(name, ask, few, lots, seconds))
+                part.figures.append(_figure(name, ask, few, lots, seconds, least))
             part.figures.append(
                 Figure(
                     "memory afterwards",
@@ -103,14 +107,15 @@ def _figure(
     few: Desk,
     lots: Desk,
     seconds: float,
+    least: int,
 ) -> Figure:
     asks = [(asked, question(asked), list[float]()) for asked in (few, lots)]
     ends, number = time.perf_counter() + seconds, 0
-    while time.perf_counter() < ends or (number < _LEAST and time.perf_counter() < ends + _LONGEST):
+    while time.perf_counter() < ends or (number < least and time.perf_counter() < ends + _LONGEST):
         number += 1
         for asked, request, taken in asks if number % 2 else reversed(asks):
             passed, _, _ = asked.ask(request())
-            if number > _WARMING:
+            if number > WARMING:
                 taken.append(passed)
             if name == "trade":
                 asked.trader.acknowledged += 1

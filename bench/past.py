@@ -85,6 +85,7 @@ class _Past:
         self._step = step
         self._account = session.get_one(UserProfile, DEFAULT_ACCOUNT)
         self._held: dict[str, booking.Holding] = dict.fromkeys(TICKERS, booking.NOTHING)
+        self._opened_at: dict[str, datetime] = {}
 
     def trade(self, first: int, end: int) -> None:
         """Write the trades and orders of these numbers, and the account after them."""
@@ -108,7 +109,7 @@ class _Past:
                         quantity=held.quantity,
                         cost_basis=held.cost_basis,
                         avg_cost=booking.average_cost(held),
-                        opened_at=self._began,
+                        opened_at=self._opened_at[ticker],
                         updated_at=self._began + _SPAN,
                     )
                 )
@@ -117,6 +118,9 @@ class _Past:
         account = self._account
         ticker, side, quantity = _what(number)
         price = Decimal(10_000 + number * 7919 % 1000).scaleb(-2)
+        executed_at = self._began + (number + 1) * self._step
+        if not self._held[ticker].quantity:
+            self._opened_at[ticker] = executed_at
         value = booking.value_of(quantity, price)
         realized = Decimal(0)
         if side is Side.buy:
@@ -141,7 +145,7 @@ class _Past:
             "realized_pnl": realized,
             "source": _SOURCE,
             "strategy": None,
-            "executed_at": self._began + (number + 1) * self._step,
+            "executed_at": executed_at,
             "sequence": account.head_sequence,
         }
         account.head_hash = journal.chained_hash(account.head_hash, Trade(**values))

@@ -35,3 +35,18 @@ def test_a_short_replay_is_counted_and_proven(tmp_path: Path) -> None:
     (part,) = json.loads(kept.read_text())["parts"]
     assert part["checks"][0].startswith("1,000 trades and sequence numbers = 1,000 rows")
     assert {figure["name"] for figure in part["figures"]} >= {"trades replayed", "verify"}
+
+
+def test_a_short_past_is_proven(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    size = ("--many", "2000", "--snapshots", "3000", "--least", "60", "--seconds", "0.1")
+    subprocess.run(
+        [sys.executable, "-m", "bench", "history", *size, "--out", str(kept)],
+        cwd=ROOT,
+        check=True,
+        timeout=100,
+        capture_output=True,
+    )
+    (part,) = json.loads(kept.read_text())["parts"]
+    assert "20th page of trades, p99" in {figure["name"] for figure in part["figures"]}
+    assert all("acknowledged" in check for check in part["checks"])
