@@ -57,8 +57,9 @@ async def without_ownership(url: str) -> AsyncGenerator[tuple[AsyncEngine, Async
     So two processes can be set against each other, and SQLite's own locks are what holds.
     """
     path = sqlite_path(url)
-    writer = engine._sqlite_writer(path, WriteLock()) if path else create_async_engine(url)
-    reader = engine._sqlite_reader(path) if path else create_async_engine(url)
+    threads = engine.Threads()
+    writer = engine._sqlite_writer(path, WriteLock(), threads) if path else create_async_engine(url)
+    reader = engine._sqlite_reader(path, threads) if path else create_async_engine(url)
     yield writer, reader
     await reader.dispose()
     await writer.dispose()

@@ -58,6 +58,9 @@ _ENDING: Final = 1.0
 
 _TURN = "paperdesk_write_turn"
 
+Threads = WeakSet[threading.Thread]
+"""Those of aiosqlite's connections: each has one."""
+
 
 class RollingBack(sqlite3.Connection):
     """A connection that rolls back when it is closed, whatever cursors still stand open.
@@ -91,7 +94,7 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.path else "postgresql"
         self._ownership: Ownership | None = None
         self._sync_engine: Engine | None = None
-        self._threads: WeakSet[threading.Thread] = WeakSet()
+        self._threads = Threads()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         if self.path:
@@ -212,7 +215,7 @@ class Database:
 _CONNECT: Final = {"factory": RollingBack}
 
 
-def _connect_noting(threads: WeakSet[threading.Thread]) -> dict[str, Any]:
+def _connect_noting(threads: Threads) -> dict[str, Any]:
     """Return what makes connections of aiosqlite, each of which has a thread, and notes those."""
 
     def made(*args: Any, **options: Any) -> RollingBack:
@@ -246,7 +249,7 @@ def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
     return engine
 
 
-def _sqlite_writer(path: Path, lock: WriteLock, threads: WeakSet[threading.Thread]) -> AsyncEngine:
+def _sqlite_writer(path: Path, lock: WriteLock, threads: Threads) -> AsyncEngine:
     engine = create_async_engine(
         _sqlite_url(path),
         pool_size=WRITERS,
@@ -259,7 +262,7 @@ def _sqlite_writer(path: Path, lock: WriteLock, threads: WeakSet[threading.Threa
     return engine
 
 
-def _sqlite_reader(path: Path, threads: WeakSet[threading.Thread]) -> AsyncEngine:
+def _sqlite_reader(path: Path, threads: Threads) -> AsyncEngine:
     engine = create_async_engine(
         _sqlite_url(path),
         pool_size=READERS,

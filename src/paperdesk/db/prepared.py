@@ -3,12 +3,18 @@
 An ORM statement is analysed, its cache key made and its parameters named each time it runs. These
 are compiled on first use and then handed to the driver with their values in place; types convert
 exactly as they do elsewhere. They see what the session has flushed, and nothing else of it.
+
+SQLite's standard driver gets them without SQLAlchemy in between, unless somebody listens to what
+is executed; and many rows in one statement, because the driver lets other threads run at each.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from itertools import chain
+from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Select, insert
+from sqlalchemy import ClauseElement, Connection, Dialect, Insert, Select, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, class_mapper
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,6 +24,9 @@ M = TypeVar("M", bound=DeclarativeBase)
 T = TypeVar("T")
 
 _Convert = Callable[[Any], Any]
+
+_MOST_ROWS: Final = 64
+"""Rows in one INSERT; fewer are powers of two, so that there are few statements to keep."""
 
 
 class Prepared:
@@ -31,13 +40,33 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it once for each row of values."""
         compiled = self._for(connection.dialect)
-        connection.exec_driver_sql(compiled.text, [compiled.bound(row) for row in rows])
+        bound = [compiled.bound(row) for row in rows]
+        driver = _unwatched(connection)
+        if driver is None:
+            connection.exec_driver_sql(compiled.text, bound)
+            return
+        try:
+            if compiled.values is None:
+                driver.executemany(compiled.text, bound)
+            else:
+                for text, values in compiled.in_chunks(bound):
+                    driver.execute(text, values)
+        except sqlite3.Error as error:
+            raise _explained(error, compiled.text, connection.dialect) from error
 
     def rows(self, connection: Connection, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it and return what it selects."""
         compiled = self._for(connection.dialect)
-        result = connection.exec_driver_sql(compiled.text, compiled.bound(values))
-        return [compiled.converted(row) for row in result.fetchall()]
+        bound = compiled.bound(values)
+        driver = _unwatched(connection)
+        if driver is None:
+            found = connection.exec_driver_sql(compiled.text, bound).fetchall()
+        else:
+            try:
+                found = driver.execute(compiled.text, bound).fetchall()
+            except sqlite3.Error as error:
+                raise _explained(error, compiled.text, connection.dialect) from error
+        return [compiled.converted(row) for row in found]
 
     def _for(self, dialect: Dialect) -> "_Compiled":
         # By driver too: two of one database write their parameters differently.
@@ -46,6 +75,26 @@ class Prepared:
             compiled = _Compiled(self._statement, self._names, dialect)
             self._compiled[dialect.driver] = compiled
         return compiled
+
+
+def _unwatched(connection: Connection) -> Any:
+    """Return the connection of SQLite's standard driver, in a transaction, to be used directly.
+
+    None for another driver, and where somebody listens to what is executed.
+    """
+    if connection.dialect.driver != "pysqlite":
+        return None
+    watched: Any = connection.dispatch
+    if watched.before_cursor_execute or watched.after_cursor_execute:
+        return None
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.dbapi_connection
+
+
+def _explained(error: sqlite3.Error, text: str, dialect: Dialect) -> BaseException:
+    """Return a driver's error as SQLAlchemy's, as every other statement raises it."""
+    return DBAPIError.instance(text, None, error, sqlite3.Error, dialect=dialect)
 
 
 def unattached(model: type[M], **values: Any) -> M:
@@ -94,6 +143,19 @@ class _Compiled:
         ]
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
         self._results = [_reader(column.type, dialect) for column in columns]
+        # The place of one row's values, where there may be more of them.
+        self.values = self.text.rpartition(" VALUES ")[2] if isinstance(statement, Insert) else None
+
+    def in_chunks(self, bound: Sequence[Any]) -> Iterable[tuple[str, tuple[Any, ...]]]:
+        """Give the rows of an INSERT as few statements with many rows each."""
+        first = 0
+        while first < len(bound):
+            rows = min(_MOST_ROWS, 1 << (len(bound) - first).bit_length() - 1)
+            yield (
+                self.text + f", {self.values}" * (rows - 1),
+                tuple(chain.from_iterable(bound[first : first + rows])),
+            )
+            first += rows
 
     def bound(self, values: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
         bound = tuple(

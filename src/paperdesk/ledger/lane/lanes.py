@@ -21,7 +21,8 @@ from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
 from paperdesk.ledger.lane.waiting import LONGEST_QUEUE, FairQueue, Pending
 from paperdesk.ledger.views import AccountView
 
-LARGEST_BATCH = 128
+LARGEST_BATCH = 64
+"""Commands in one transaction: of many clients some are answered while others are booked."""
 STOPPING = "The desk is stopping. Nothing was booked; ask again when it is back."
 _RETRIES = 10
 _PAUSE = 0.005
