@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse
 from paperdesk import __version__
 from paperdesk.api import problems
 from paperdesk.api.codec import Answer, Moment, Reply
+from paperdesk.api.direct import DirectRoutes
 from paperdesk.api.security import Gate
 from paperdesk.bootstrap import open_database
 from paperdesk.clock import Clock, SystemClock
@@ -35,6 +36,7 @@ from paperdesk.market.sources import source_for
 from paperdesk.orders import routes as order_routes
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
+from paperdesk.portfolio.statement import Statements
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
@@ -49,6 +51,16 @@ Amounts in answers are JSON numbers, exact to the last digit; requests take numb
 Times are RFC 3339 in UTC. Lists are plain arrays, newest first; a `Link` header leads to the next
 page. Errors are `application/problem+json` with a stable `code` and a sentence on what to do.
 """
+
+
+ROUTERS = (
+    portfolio_routes.router,
+    order_routes.router,
+    ledger_routes.router,
+    proof_routes.router,
+    watchlist_routes.router,
+    market_routes.router,
+)
 
 
 class DatabaseHealth(Answer):
@@ -129,7 +141,8 @@ class Desk:
             stack.push_async_callback(self.market.close)
             await self.leadership.elect()
             await self.market.load(follows=not self.leadership.leads)
-            snapshots = SnapshotRecorder(self.market.board, self.clock, self.standing.is_open)
+            statements = Statements(self.market.board)
+            snapshots = SnapshotRecorder(statements, self.clock, self.standing.is_open)
             self.ledger = Ledger(self.database, [snapshots.record], self.standing.check)
             stack.push_async_callback(self.ledger.close)
             self._share_out(snapshots)
@@ -141,6 +154,7 @@ class Desk:
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
+            state.statements = statements
             state.standing = self.standing
             state.keeper = self.keeper
             state.access = Access(self.database, self.clock, self.settings.auth)
@@ -196,10 +210,13 @@ def create_app(
         # Clients are generated from these: a route's own name, not FastAPI's name with the path.
         generate_unique_id_function=_route_name,
         license_info={"name": "MIT", "identifier": "MIT"},
+        # Looked up in each request, whether anybody collects it or not.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = desk.settings
     app.state.desk = desk
     problems.install(app)
+    app.add_middleware(DirectRoutes, routers=ROUTERS)
     app.add_middleware(ReadOnlyGuard)
     app.add_middleware(Guard)
     app.add_middleware(problems.CrashBarrier)
@@ -216,14 +233,7 @@ def create_app(
     )
     app.add_api_route("/api/health", read_health, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/", show_docs, include_in_schema=False)
-    for router in (
-        portfolio_routes.router,
-        order_routes.router,
-        ledger_routes.router,
-        proof_routes.router,
-        watchlist_routes.router,
-        market_routes.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router, responses=problems.problems(Unauthenticated))
     _document_problems(app)
     return app

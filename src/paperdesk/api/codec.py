@@ -138,7 +138,7 @@ def _dump(content: Any) -> Any:
 Written = msgspec.Raw
 
 
-def written(answer: BaseModel) -> Written:
+def written(answer: Any) -> Written:
     """Return an answer as it stands in a larger one, to be kept and sent again and again."""
     return Written(encode(_dump(answer)))
 
@@ -224,13 +224,14 @@ class ExactRoute(APIRoute):
 
         async def handle_exactly(request: Request) -> Response:
             if takes_body:
-                _check_media_type(request.headers.get("content-type"))
+                check_media_type(request.headers.get("content-type"))
             return await handle(ExactRequest(request.scope, request.receive))
 
         return handle_exactly
 
 
-def _check_media_type(header: str | None) -> None:
+def check_media_type(header: str | None) -> None:
+    """Raise UnsupportedMediaType unless a Content-Type is that of JSON."""
     media_type = (header or "").partition(";")[0].strip().lower()
     kind, _, subtype = media_type.partition("/")
     if kind != "application" or not (subtype == "json" or subtype.endswith("+json")):

@@ -109,15 +109,9 @@ def printable(text: str) -> str:
 def install(app: FastAPI) -> None:
     """Answer every error of the app as a problem."""
 
-    async def on_paperdesk_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, PaperdeskError)  # noqa: S101 - registered for this class alone
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.warning("request.failed", code=error.code, detail=str(error))
-        return ProblemReply(error)
-
-    async def on_invalid(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        return ProblemReply(InvalidRequest(describe(error)))
+    async def on_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, PaperdeskError | RequestValidationError)  # noqa: S101 - registered for these alone
+        return answer_to(error)
 
     async def on_http_error(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
@@ -126,9 +120,18 @@ def install(app: FastAPI) -> None:
             return ProblemReply(error.__cause__)
         return ProblemReply(_translated(error), error.headers)
 
-    app.add_exception_handler(PaperdeskError, on_paperdesk_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(PaperdeskError, on_error)
+    app.add_exception_handler(RequestValidationError, on_error)
     app.add_exception_handler(HTTPException, on_http_error)
+
+
+def answer_to(error: PaperdeskError | RequestValidationError) -> Response:
+    """Return the problem to answer an error with, and log it where the desk is the trouble."""
+    if isinstance(error, RequestValidationError):
+        return ProblemReply(InvalidRequest(describe(error)))
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.failed", code=error.code, detail=str(error))
+    return ProblemReply(error)
 
 
 class CrashBarrier:

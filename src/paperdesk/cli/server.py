@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from types import FrameType
@@ -26,9 +25,6 @@ from paperdesk.cli.protocol import LimitedProtocol
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _COLLECT_AFTER: Final = 10_000
 """New objects until the collector looks; Python's own 700 means several times in each batch."""
-_TURN: Final = 0.01
-"""Seconds until the event loop and the writer's thread must give way to each other: at Python's
-own 0.005 they interrupt each other more often, and batches stay smaller."""
 _log = logging.getLogger("uvicorn.error")
 
 
@@ -91,7 +87,6 @@ class DeskServer(uvicorn.Server):
             _log.setLevel(level)
         if not self.should_exit:
             _spare_the_collector()
-            sys.setswitchinterval(_TURN)
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -115,6 +110,8 @@ def run(app: FastAPI, listener: socket.socket, ready: Callable[[], None]) -> Non
         access_log=False,
         log_config=None,
         server_header=False,
+        # Nothing here asks where a request came from.
+        proxy_headers=False,
         # What is half sent may come in that time; five seconds are promised for the whole stop.
         timeout_graceful_shutdown=3,
         timeout_keep_alive=5,

@@ -41,7 +41,7 @@ from paperdesk.ledger.schemas import (
 )
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import CashMovementKind, Side
-from paperdesk.users.access import Account
+from paperdesk.users.access import Account, current_account
 
 router = slice_router(tags=["ledger"])
 
@@ -116,15 +116,11 @@ async def read_cash(
     "/cash",
     status_code=201,
     response_model=CashAnswer,
-    openapi_extra=documented(only_key),
+    openapi_extra=documented(current_account, only_key),
     responses=replayable(201)
     | problems(*WITH_BODY, NotFound, InsufficientCash, IdempotencyMismatch, UnknownOutcome),
 )
-async def move_cash(
-    request: Request,
-    body: CashRequest,
-    account: Account,
-) -> Response:
+async def move_cash(request: Request, body: CashRequest) -> Response:
     """Deposit or withdraw cash. The answer comes after the booking is durable.
 
     With a key the request may be sent again: it gets the first movement, and books nothing.
@@ -133,7 +129,7 @@ async def move_cash(
     clock: Clock = request.app.state.desk.clock
     booked = await ledger.submit(
         MoveCash(
-            account_id=account,
+            account_id=await current_account(request),
             kind=CashMovementKind(body.kind),
             amount=body.amount,
             clock=clock,

@@ -1,6 +1,6 @@
 """The bodies of the ledger's routes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,11 @@ class TradeAnswer(Answer):
         Amount, Field(description="What the trade made against the cost of what it closed")
     ]
     executed_at: Moment
+
+
+def trade_fields(trade: Trade) -> dict[str, Any]:
+    """Return the fields of a TradeAnswer; what the desk booked needs no validation."""
+    return {name: getattr(trade, name) for name in TradeAnswer.model_fields}
 
 
 class JournalTrade(TradeAnswer):

@@ -120,6 +120,8 @@ class QuoteBoard:
         self._waiting: dict[str, _Waiting] = {}
         self.patience = max(_LEAST_PATIENCE, 3 * interval)
         """How old a quote may be before it is stale."""
+        self.version = 0
+        """Grows with every change of the board."""
 
     def put(self, ticker: str, tick: Tick, source: str, received_at: datetime) -> Quote | None:
         """Take a new price; one that may never be used is dropped, and None returned."""
@@ -146,6 +148,7 @@ class QuoteBoard:
     def restore(self, quote: Quote) -> None:
         """Put a quote on the board as it is, such as one that another run or process stored."""
         self._quotes[quote.ticker] = quote
+        self.version += 1
         if waiting := self._waiting.get(quote.ticker):
             waiting.put.set()
 
@@ -158,10 +161,14 @@ class QuoteBoard:
         quote = self._quotes.get(ticker)
         return quote if quote and self.is_fresh(quote) else None
 
-    def is_fresh(self, quote: Quote) -> bool:
-        """Say whether the source confirmed the quote recently enough."""
+    def is_fresh(self, quote: Quote, at: datetime | None = None) -> bool:
+        """Say whether the source confirmed the quote recently enough, now or at another instant."""
         # A clock set back must not make an old quote young: the age counts in both directions.
-        return abs(self._clock.now() - quote.received_at) <= self.patience
+        return abs((at or self._clock.now()) - quote.received_at) <= self.patience
+
+    def now(self) -> datetime:
+        """Return the current instant, for whoever asks of many quotes whether they are fresh."""
+        return self._clock.now()
 
     def all(self) -> list[Quote]:
         """Return every quote, by ticker."""
@@ -171,6 +178,7 @@ class QuoteBoard:
     def drop(self, ticker: str) -> None:
         """Forget a ticker that is no longer priced."""
         self._quotes.pop(ticker, None)
+        self.version += 1
 
     async def wait_for(self, ticker: str, seconds: float) -> Quote | None:
         """Return a fresh quote as soon as there is one, None if none comes in that time."""

@@ -23,7 +23,7 @@ from paperdesk.orders.schemas import (
     OrderRequest,
     OrderResult,
 )
-from paperdesk.users.access import Account
+from paperdesk.users.access import current_account
 
 router = slice_router(prefix="/api/orders", tags=["orders"])
 
@@ -36,14 +36,10 @@ _LONGEST_KEY: Final = LONGEST - len(":499")
 @router.post(
     "/batch",
     response_model=BatchAnswer,
-    openapi_extra=documented(only_key),
+    openapi_extra=documented(current_account, only_key),
     responses=replayable(200) | problems(*WITH_BODY, NotFound),
 )
-async def place_batch(
-    request: Request,
-    body: BatchRequest,
-    account: Account,
-) -> Response:
+async def place_batch(request: Request, body: BatchRequest) -> Response:
     """Book up to 500 market orders in their sequence, each on its own.
 
     The answer comes after the bookings are durable. An order that is refused, or is not valid,
@@ -58,6 +54,7 @@ async def place_batch(
         raise InvalidRequest(
             f"The Idempotency-Key of a batch has at most {_LONGEST_KEY} characters."
         )
+    account = await current_account(request)
     orders = [
         _order(row, account, market, f"{key}:{n}" if key is not None else None)
         for n, row in enumerate(body.orders)

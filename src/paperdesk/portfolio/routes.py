@@ -22,7 +22,7 @@ from paperdesk.errors import (
     UnknownTicker,
 )
 from paperdesk.ledger.lane.writer import Ledger
-from paperdesk.ledger.schemas import TradeAnswer
+from paperdesk.ledger.schemas import trade_fields
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.orders.market_order import MarketOrder
@@ -35,7 +35,7 @@ from paperdesk.portfolio.schemas import (
     TradeRequest,
     portfolio_fields,
 )
-from paperdesk.portfolio.statement import statement_of
+from paperdesk.portfolio.statement import Statements
 from paperdesk.users.access import Account, current_account
 
 router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
@@ -54,8 +54,9 @@ async def read_portfolio(request: Request) -> Response:
     """Show cash, positions and what they are worth at the latest prices."""
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
-    statement = statement_of(await ledger.account(await current_account(request)), market.board)
-    return Reply(portfolio_fields(statement, market.clock))
+    statements: Statements = request.app.state.statements
+    account = await ledger.account(await current_account(request))
+    return Reply(portfolio_fields(statements.of(account), market.clock.now()))
 
 
 @router.post(
@@ -95,9 +96,9 @@ async def trade(request: Request, body: TradeRequest) -> Response:
         note=body.note,
     )
     booked = await place(ledger, order, await why_unpriced(market, order.ticker))
-    statement = statement_of(booked.account, market.board)
-    answer = portfolio_fields(statement, market.clock)
-    answer["trade"] = TradeAnswer.model_validate(booked.result.trade)
+    statements: Statements = request.app.state.statements
+    answer = portfolio_fields(statements.of(booked.account), market.clock.now())
+    answer["trade"] = trade_fields(booked.result.trade)
     return Reply(answer, headers=replay_headers(replayed=booked.result.replayed))
 
 

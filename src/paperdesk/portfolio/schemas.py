@@ -1,12 +1,12 @@
 """The bodies of the portfolio's routes."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from paperdesk.api.codec import Amount, Answer, Ask, Label, Moment, Note, Written, written
-from paperdesk.clock import Clock
 from paperdesk.ledger.schemas import TradeAnswer
 from paperdesk.models import Side
 from paperdesk.orders.schemas import OwnKey, Shares
@@ -73,10 +73,16 @@ class SnapshotAnswer(Answer):
     incomplete: Annotated[bool, Field(description="A held ticker had no current price")]
 
 
-def portfolio_fields(statement: Statement, clock: Clock) -> dict[str, Any]:
-    """Return the fields of a PortfolioAnswer that show a statement, ready to be written."""
+def portfolio_fields(statement: Statement, now: datetime) -> dict[str, Any]:
+    """Return the fields of a PortfolioAnswer that show a statement, ready to be sent."""
+    return _fields(statement) | {"as_of": now}
+
+
+@lru_cache(maxsize=256)
+def _fields(statement: Statement) -> dict[str, Any]:
+    """Write a statement once for all who are shown it."""
     account = statement.account
-    return {
+    fields = {
         "cash_balance": account.cash_balance,
         "reserved_cash": account.reserved_cash,
         "buying_power": account.cash_balance - account.reserved_cash,
@@ -84,10 +90,11 @@ def portfolio_fields(statement: Statement, clock: Clock) -> dict[str, Any]:
         "total_value": statement.total_value,
         "unrealized_pnl": statement.unrealized_pnl,
         "realized_pnl": account.realized_pnl,
-        "as_of": clock.now(),
+        "as_of": None,
         "unpriced": statement.unpriced,
         "positions": [_written(line) for line in statement.lines],
     }
+    return {name: written(value) for name, value in fields.items()}
 
 
 @lru_cache(maxsize=16_384)

@@ -14,9 +14,8 @@ from paperdesk.clock import Clock
 from paperdesk.db.prepared import Prepared, numbered, padded
 from paperdesk.ids import new_id
 from paperdesk.ledger.views import AccountView, read_view
-from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import PortfolioSnapshot, UserProfile
-from paperdesk.portfolio.statement import statement_of
+from paperdesk.portfolio.statement import Statements
 from paperdesk.runtime.leader import Leadership
 
 INTERVAL = 30.0
@@ -44,11 +43,11 @@ class SnapshotRecorder:
 
     def __init__(
         self,
-        board: QuoteBoard,
+        statements: Statements,
         clock: Clock,
         is_open: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        self._board = board
+        self._statements = statements
         self._clock = clock
         self._is_open = is_open
 
@@ -61,7 +60,7 @@ class SnapshotRecorder:
         rewritten: list[tuple[Any, ...]] = []
         written: list[tuple[Any, ...]] = []
         for account in accounts:
-            statement = statement_of(account, self._board)
+            statement = self._statements.of(account)
             worth = statement.positions_value
             total = account.cash_balance + worth
             if total > LARGEST_TOTAL:

@@ -170,7 +170,7 @@ async def test_accepted_balance_is_the_truth_from_there_on(desk: DeskClient) -> 
 
 async def test_no_snapshot_is_written_while_read_only(sqlite_desk: DeskClient) -> None:
     state, clock = sqlite_desk.app.state, ManualClock(START)
-    recorder = SnapshotRecorder(state.market.board, clock, state.standing.is_open)
+    recorder = SnapshotRecorder(state.statements, clock, state.standing.is_open)
     before = await counted(sqlite_desk, PortfolioSnapshot)
     await tamper(state.settings.database_url, FLIP)
     await verify(sqlite_desk)
