@@ -122,7 +122,7 @@ class Reply(Response):
 
 def _dump(content: Any) -> Any:
     """Return what msgspec can write; pydantic's own dump would build and check more."""
-    if content is None or isinstance(content, str):
+    if content is None or isinstance(content, (str, msgspec.Raw)):
         return content
     if isinstance(content, Decimal):
         return plain(content)
