@@ -183,10 +183,22 @@ async def test_closing_books_what_was_accepted_and_refuses_the_rest(desk: Tradin
 
     await desk.ledger.close()
 
+    assert not desk.ledger._lane._queue
     assert all(isinstance(booked, Booked) for booked in await asyncio.gather(*accepted))
     assert await booked_trades(desk) == 30
     with pytest.raises(Busy):
         await desk.trade("buy", "1")
+
+
+async def test_what_is_asked_for_at_the_same_time_is_one_commit(desk: TradingDesk) -> None:
+    commits: list[Connection] = []
+    is_sqlite = desk.database.dialect == "sqlite"
+    engine = desk.database.sync_engine if is_sqlite else desk.database.writer.sync_engine
+    event.listen(engine, "commit", commits.append)
+
+    await asyncio.gather(*(desk.trade("buy", "1") for _ in range(30)))
+
+    assert len(commits) == 1
 
 
 async def test_an_order_that_is_being_checked_while_the_desk_stops_is_refused(

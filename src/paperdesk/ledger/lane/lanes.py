@@ -53,16 +53,27 @@ class ThreadLane:
         self._queue = FairQueue()
         self._woken = threading.Condition()
         self._closing = False
+        self._waking: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def put(self, pending: Pending) -> None:
         """Queue a command. Raises Busy where there is no room."""
+        loop = pending.answer.get_loop()
         with self._woken:
             if self._closing:
                 raise Busy(STOPPING)
             self._queue.put(pending)
+            if self._waking is not loop:
+                # Once for all commands of this turn of the loop: woken by the first of them, the
+                # writer would book it alone, and wrest the interpreter from those that make more.
+                self._waking = loop
+                loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        with self._woken:
+            self._waking = None
             self._woken.notify()
-            if self._thread is None or not self._thread.is_alive():
+            if self._queue and (self._thread is None or not self._thread.is_alive()):
                 # A daemon: what was not acknowledged may be lost, but must not keep the process.
                 name = "paperdesk-writer"
                 self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -72,7 +83,7 @@ class ThreadLane:
         """Run what is queued, then stop."""
         with self._woken:
             self._closing = True
-            self._woken.notify()
+            self._wake()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
