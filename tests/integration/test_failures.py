@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -29,7 +30,9 @@ async def engine(url: Any, **options: Any) -> AsyncIterator[AsyncEngine]:
     yield made
     await made.dispose()
     # The thread of a connection that could not be made says goodbye to this loop.
-    await asyncio.sleep(0.02)
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
 
 
 async def failure(made: AsyncEngine, *statements: str, arguments: Any = None) -> Exception:

@@ -33,7 +33,8 @@ async def keys(database: Database) -> set[str]:
 
 def checked_out(database: Database) -> int:
     """Count the connections that nobody gave back."""
-    pools = {database.writer.sync_engine.pool, database.reader.sync_engine.pool}
+    engines = (database.writer, database.reader, database.lane)
+    pools = {engine.sync_engine.pool for engine in engines}
     return sum(cast("QueuePool", pool).checkedout() for pool in pools)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paperdesk.clock import ManualClock
@@ -31,6 +31,8 @@ def view(sequence: int, shares: int) -> AccountView:
 
 
 @given(st.lists(STEPS, max_size=30))
+@example([("price", "AAPL", 1, 0), ("clock", 10), ("clock", 11)])
+@example([("price", "AAPL", 1, -10), ("clock", -1), ("clock", 1)])
 def test_a_kept_statement_is_what_a_new_one_would_be(steps: list[tuple[Any, ...]]) -> None:
     clock = ManualClock(START)
     board = QuoteBoard(clock, timedelta(seconds=1))

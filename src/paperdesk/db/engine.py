@@ -100,20 +100,23 @@ class Database:
         if self.path:
             self._ownership = Ownership.take(self.path)
             lock = self._ownership.write_lock
-            self.writer = _sqlite_writer(self.path, lock, self._threads)
+            self.writer = self.lane = _sqlite_writer(self.path, lock, self._threads)
             self.reader = _sqlite_reader(self.path, self._threads)
             self._make_sync_engine = partial(_sqlite_sync, self.path, lock)
         else:
             self.writer = _postgresql(url)
+            # The ledger's own: readers, and whoever waits for a row, must not keep it from booking.
+            self.lane = _postgresql(url, pool_size=1, lock_timeout="3s")
             # One snapshot for all statements of a reading session, as on SQLite.
             self.reader = self.writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             self._make_sync_engine = partial(_postgresql_sync, url)
-            event.listen(self.writer.sync_engine, "connect", self._note_loop)
-        self._refuse_once_closed(self.writer.sync_engine)
-        if self.path:
-            self._refuse_once_closed(self.reader.sync_engine)
+            for engine in (self.writer, self.lane):
+                event.listen(engine.sync_engine, "connect", self._note_loop)
+        own = (self.writer, self.reader) if self.path else (self.writer, self.lane)
+        for engine in own:
+            self._refuse_once_closed(engine.sync_engine)
         self.async_session_maker = async_sessionmaker(self.writer, expire_on_commit=False)
         self.reading_session_maker = async_sessionmaker(self.reader, expire_on_commit=False)
 
@@ -183,8 +186,8 @@ class Database:
         # socket is let go of.
         gone = self._loop is not None and self._loop.is_closed()
         try:
-            await self.reader.dispose(close=not gone)
-            await self.writer.dispose(close=not gone)
+            for engine in (self.reader, self.writer, self.lane):
+                await engine.dispose(close=not gone)
             if sync_engine is not None:
                 sync_engine.dispose()
             # A connection that a cancelled task or the garbage collector cut off closes in its own
@@ -320,12 +323,12 @@ def _renamed(url: str, driver: str, option: str, name: str) -> URL:
     return made.difference_update_query([option]).update_query_dict({name: value})
 
 
-def _postgresql(url: str) -> AsyncEngine:
+def _postgresql(url: str, pool_size: int = 10, lock_timeout: str = "10s") -> AsyncEngine:
     return create_async_engine(
         asyncpg_url(url),
         # Said out loud, so that row locks mean the same whatever the server's default is.
         isolation_level="READ COMMITTED",
-        pool_size=10,
+        pool_size=pool_size,
         max_overflow=0,
         pool_timeout=PATIENCE,
         pool_pre_ping=True,
@@ -337,7 +340,7 @@ def _postgresql(url: str) -> AsyncEngine:
                 **DURABLE,
                 "application_name": "paperdesk",
                 "timezone": "UTC",
-                "lock_timeout": "10s",
+                "lock_timeout": lock_timeout,
                 "idle_in_transaction_session_timeout": "15s",
             },
         },

@@ -1,6 +1,7 @@
 """Tells a database that does not answer now from one that answers with a refusal."""
 
 import sqlite3
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError
@@ -14,6 +15,16 @@ _SQLITE_CODES: Final = frozenset(
         sqlite3.SQLITE_FULL,
     }
 )
+"""After these a transaction was taken back, a COMMIT included."""
+
+_SQLITE_TROUBLE: Final = _SQLITE_CODES | {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+"""The disk, the memory or the folder is in trouble: that is mended, and the desk goes on."""
+
 _PRIMARY: Final = 0xFF
 """The bits of a SQLite result code that say the kind; those above refine it."""
 
@@ -23,9 +34,12 @@ _CLASSES: Final = frozenset({"08", "28", "3D", "53", "57"})
 _CUT_OFF: Final = frozenset({"08", "57"})
 """Of these the classes that come when the server goes away, perhaps in the midst of a COMMIT."""
 
-_STATES: Final = frozenset({"55P03", "55000", "40001", "40P01"})
+_LOCK_TIMEOUT: Final = "55P03"
+
+_STATES: Final = frozenset({_LOCK_TIMEOUT, "55000", "40001", "40P01", "25006", "25P03", "25P04"})
 """A lock that could not be had in time; a database that takes no connections; a transaction that
-lost against others."""
+lost against others; a server that is read-only, as after a failover; a transaction that idled, or
+took, too long."""
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -38,7 +52,7 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _refused_now(error)
     if isinstance(error, sqlite3.Error):
-        return _sqlite_busy(error)
+        return _is_sqlite(error, _SQLITE_TROUBLE)
     # What a driver raises while connecting, which SQLAlchemy 2.0 lets through as it is.
     return is_of_asyncpg(error) or (isinstance(error, OSError) and _while_connecting(error))
 
@@ -53,7 +67,7 @@ def was_rolled_back(error: BaseException) -> bool:
     original = getattr(error, "orig", None)
     for one in (original, getattr(original, "__cause__", None)):
         if isinstance(one, sqlite3.Error):
-            return isinstance(one, sqlite3.IntegrityError) or _sqlite_busy(one)
+            return isinstance(one, sqlite3.IntegrityError) or _is_sqlite(one, _SQLITE_CODES)
         if state := _state(one):
             return state[:2] not in _CUT_OFF
     return False
@@ -64,7 +78,7 @@ def _refused_now(error: DBAPIError) -> bool:
     cause = getattr(original, "__cause__", None)
     for one in (original, cause):
         if isinstance(one, sqlite3.Error):
-            return _sqlite_busy(one)
+            return _is_sqlite(one, _SQLITE_TROUBLE)
         state = _state(one)
         if state:
             return state in _STATES or state[:2] in _CLASSES
@@ -84,11 +98,18 @@ def _state(error: Any) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def _sqlite_busy(error: sqlite3.Error) -> bool:
+def _is_sqlite(error: sqlite3.Error, codes: AbstractSet[int]) -> bool:
     code: int | None = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return "is locked" in str(error)
-    return code & _PRIMARY in _SQLITE_CODES
+    return code & _PRIMARY in codes
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Say whether PostgreSQL could not give a row's lock in time: the rest of it is well."""
+    original = getattr(error, "orig", None)
+    causes = (original, getattr(original, "__cause__", None))
+    return any(_state(one) == _LOCK_TIMEOUT for one in causes)
 
 
 def is_of_asyncpg(error: BaseException) -> bool:

@@ -81,7 +81,11 @@ def statement_of(account: AccountView, board: QuoteBoard, now: datetime) -> Stat
         if quote is None or not board.is_fresh(quote, now):
             unpriced.append(held.ticker)
         if quote is not None:
-            for turn in (quote.received_at - board.patience, quote.received_at + board.patience):
+            # It is fresh from the first of these instants on, and from the second no longer.
+            for turn in (
+                quote.received_at - board.patience,
+                quote.received_at + board.patience + datetime.resolution,
+            ):
                 if now < turn < until:
                     until = turn
         lines.append(line)

@@ -175,7 +175,7 @@ async def test_a_deadlock_is_tried_again_as_a_whole(
                 f"DO $$ BEGIN RAISE EXCEPTION 'as if' USING ERRCODE = '{failures.pop()}'; END $$"
             )
 
-    event.listen(postgresql.writer.sync_engine, "before_cursor_execute", fail)
+    event.listen(postgresql.lane.sync_engine, "before_cursor_execute", fail)
     async with trading(postgresql, clock) as desk:
         desk.price("AAPL", "100")
         results = await asyncio.gather(*(desk.trade("buy", "1") for _ in range(3)))

@@ -193,7 +193,7 @@ async def test_closing_books_what_was_accepted_and_refuses_the_rest(desk: Tradin
 async def test_what_is_asked_for_at_the_same_time_is_one_commit(desk: TradingDesk) -> None:
     commits: list[Connection] = []
     is_sqlite = desk.database.dialect == "sqlite"
-    engine = desk.database.sync_engine if is_sqlite else desk.database.writer.sync_engine
+    engine = desk.database.sync_engine if is_sqlite else desk.database.lane.sync_engine
     event.listen(engine, "commit", commits.append)
 
     await asyncio.gather(*(desk.trade("buy", "1") for _ in range(30)))

@@ -10,13 +10,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from paperdesk.db.engine import Database
-from paperdesk.db.failures import is_unavailable, was_rolled_back
+from paperdesk.db.failures import is_lock_timeout, is_unavailable, was_rolled_back
 from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
 from paperdesk.ledger.lane.waiting import LONGEST_QUEUE, FairQueue, Pending
 from paperdesk.ledger.views import AccountView
@@ -34,6 +35,18 @@ log = structlog.get_logger()
 
 class Spoiled(Exception):
     """A refused command left changes behind: the batch must be taken back."""
+
+
+class OutcomeUnknown(Exception):
+    """A COMMIT failed, and may have been made all the same; the cause says how it failed."""
+
+
+class TransactionLost(Exception):
+    """The transaction ended before its COMMIT."""
+
+
+class AccountHeld(Busy):
+    """Another process, or a person, keeps the row of one account locked."""
 
 
 Book = Callable[[Connection, Sequence[Pending]], list[AccountView]]
@@ -89,7 +102,15 @@ class ThreadLane:
 
     def _run(self) -> None:
         while batch := self._next():
-            self._book(batch)
+            try:
+                self._book(batch)
+            except BaseException as error:
+                # It ends the lane, and the next command begins a new one: nobody waits for ever.
+                with self._woken:
+                    self._thread = None
+                    waiting = self._queue.take(LONGEST_QUEUE)
+                _answer_in_their_loops(_given_up(batch, waiting, error))
+                raise
             if refusal := _refused_by_the_database(batch):
                 with self._woken:
                     _fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
@@ -103,16 +124,12 @@ class ThreadLane:
             return self._queue.take(LARGEST_BATCH)
 
     def _book(self, batch: Sequence[Pending]) -> None:
-        committing = False
         try:
-            with self._database.sync_engine.connect() as connection:
-                views = self._book_in(connection, batch)
-                committing = True
-                connection.commit()
+            views = self._transact(batch)
+        except OutcomeUnknown as error:
+            _leave_open(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
-            if committing and not was_rolled_back(error):
-                _fail(batch, _unknown(error))
-            elif len(batch) > 1 and not _is_nobodys_fault(error):
+            if len(batch) > 1 and not _is_nobodys_fault(error):
                 for number, pending in enumerate(batch):
                     self._book([pending])
                     if refusal := _refused_by_the_database([pending]):
@@ -122,6 +139,20 @@ class ThreadLane:
                 _fail(batch, _explained(error))
         else:
             self._publish(views)
+
+    def _transact(self, batch: Sequence[Pending]) -> list[AccountView]:
+        committing = False
+        try:
+            with self._database.sync_engine.connect() as connection:
+                views = self._book_in(connection, batch)
+                _check_transaction(connection)
+                committing = True
+                connection.commit()
+        except Exception as error:
+            if committing and not was_rolled_back(error):
+                raise OutcomeUnknown from error
+            raise
+        return views
 
 
 class TaskLane:
@@ -154,9 +185,18 @@ class TaskLane:
 
     async def _run(self) -> None:
         while batch := await self._next():
-            await self._book(batch)
+            try:
+                await self._book(batch)
+            except BaseException as error:
+                waiting = self._queue.take(LONGEST_QUEUE)
+                _settle(_given_up(batch, waiting, error))
+                raise
             if refusal := _refused_by_the_database(batch):
-                _fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
+                if isinstance(refusal, AccountHeld):
+                    waiting = self._queue.take_all_of(batch[0].command.account_id)
+                else:
+                    waiting = self._queue.take(LONGEST_QUEUE)
+                _fail(waiting, refusal)
                 batch += waiting
             _settle(batch)
 
@@ -167,30 +207,61 @@ class TaskLane:
         return self._queue.take(LARGEST_BATCH)
 
     async def _book(self, batch: Sequence[Pending]) -> None:
-        for attempt in range(1, _RETRIES + 1):
-            committing = False
-            try:
-                async with self._database.writer.connect() as connection:
-                    views = await connection.run_sync(self._book_in, batch)
-                    committing = True
-                    await connection.commit()
-            except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
-                if _worth_retrying(error) and attempt < _RETRIES:
-                    await asyncio.sleep(_PAUSE * attempt)
-                    continue
-                if committing and not was_rolled_back(error):
-                    _fail(batch, _unknown(error))
-                elif len(batch) > 1 and not _is_nobodys_fault(error):
-                    for number, pending in enumerate(batch):
-                        await self._book([pending])
-                        if refusal := _refused_by_the_database([pending]):
-                            _fail(batch[number:], refusal)
-                            break
-                else:
-                    _fail(batch, _explained(error))
+        try:
+            views = await self._transact_again(batch)
+        except OutcomeUnknown as error:
+            _leave_open(batch, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
+            if is_lock_timeout(error) and len(accounts := _by_account(batch)) > 1:
+                for of_account in accounts:
+                    await self._book(of_account)
+            elif len(batch) > 1 and not _is_nobodys_fault(error):
+                for number, pending in enumerate(batch):
+                    await self._book([pending])
+                    if refusal := _refused_by_the_database([pending]):
+                        _fail(batch[number:], refusal)
+                        break
             else:
-                self._publish(views)
-            return
+                _fail(batch, _explained(error))
+        else:
+            self._publish(views)
+
+    async def _transact_again(self, batch: Sequence[Pending]) -> list[AccountView]:
+        """Book a batch, whole and anew where it lost against another process."""
+        for attempt in range(1, _RETRIES):
+            try:
+                return await self._transact(batch)
+            except DBAPIError as error:
+                if not _lost_a_race(error):
+                    raise
+                await asyncio.sleep(_PAUSE * attempt)
+        return await self._transact(batch)
+
+    async def _transact(self, batch: Sequence[Pending]) -> list[AccountView]:
+        committing = False
+        try:
+            async with self._database.lane.connect() as connection:
+                views = await connection.run_sync(self._book_in, batch)
+                # Where a statement failed and nobody said so, PostgreSQL answers COMMIT with
+                # ROLLBACK, which is no error to the driver. Any other statement it refuses.
+                await connection.exec_driver_sql("SELECT 1")
+                committing = True
+                await connection.commit()
+        except Exception as error:
+            if committing and not was_rolled_back(error):
+                raise OutcomeUnknown from error
+            raise
+        return views
+
+
+def _check_transaction(connection: Connection) -> None:
+    """Raise TransactionLost where SQLite took the transaction back and nobody said so.
+
+    To COMMIT nothing would succeed.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction:
+        raise TransactionLost
 
 
 def _answer_in_their_loops(batch: Sequence[Pending]) -> None:
@@ -225,9 +296,30 @@ def _fail(batch: Sequence[Pending], error: BaseException) -> None:
         pending.error = error
 
 
-def _worth_retrying(error: BaseException) -> bool:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return isinstance(error, DBAPIError) and state in _RETRYABLE
+def _leave_open(batch: Sequence[Pending], error: OutcomeUnknown) -> None:
+    """Say of those that may have been committed that it is not known; the others were refused."""
+    unknown = _unknown(error.__cause__ or error)
+    _fail([pending for pending in batch if pending.error is None], unknown)
+
+
+def _given_up(
+    batch: Sequence[Pending], waiting: Sequence[Pending], error: BaseException
+) -> list[Pending]:
+    """Say of a batch that ended its lane that it is not known, and refuse what waited behind it."""
+    _fail(batch, _unknown(error))
+    _fail(waiting, Busy("The desk met an error of its own. Nothing was booked; ask again."))
+    return [*batch, *waiting]
+
+
+def _by_account(batch: Sequence[Pending]) -> list[list[Pending]]:
+    accounts: defaultdict[str, list[Pending]] = defaultdict(list)
+    for pending in batch:
+        accounts[pending.command.account_id].append(pending)
+    return list(accounts.values())
+
+
+def _lost_a_race(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _RETRYABLE
 
 
 def _is_nobodys_fault(error: BaseException) -> bool:
@@ -242,6 +334,11 @@ def _explained(error: BaseException) -> BaseException:
     if isinstance(error, Spoiled) and isinstance(error.__cause__, Refused):
         log.error("ledger.refusal_left_changes", exc_info=error.__cause__)
         return error.__cause__
+    if is_lock_timeout(error):
+        log.warning("ledger.account_held", error=str(error).partition("\n")[0])
+        return AccountHeld(
+            "Another process keeps this account busy; nothing was booked. Ask again."
+        )
     if is_unavailable(error):
         log.warning("ledger.database_unavailable", error=str(error).partition("\n")[0])
         return Busy("The database cannot be reached or is busy; nothing was booked. Ask again.")

@@ -86,3 +86,9 @@ class FairQueue:
                 self._waiting[account] = queue
         self._length -= len(batch)
         return batch
+
+    def take_all_of(self, account_id: str) -> list[Pending]:
+        """Take every command of one account."""
+        taken = list(self._waiting.pop(account_id, ()))
+        self._length -= len(taken)
+        return taken
