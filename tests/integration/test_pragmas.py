@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paperdesk.db import engine
+from paperdesk.db.closing import Threads
 from paperdesk.db.engine import READERS, WRITERS, Database
 from paperdesk.errors import DatabaseUnusable
 
@@ -77,7 +78,7 @@ async def test_storage_that_cannot_do_wal_is_refused(
     # A real SQLite file system layer without shared memory, like a network share's.
     unshared = f"sqlite+aiosqlite:///file:{tmp_path}/desk.db?vfs=unix-dotfile&uri=true"
     monkeypatch.setattr(engine, "_sqlite_url", lambda _: make_url(unshared))
-    reader = engine._sqlite_reader(tmp_path / "desk.db", engine.Threads())
+    reader = engine._sqlite_reader(tmp_path / "desk.db", Threads())
     with pytest.raises(DatabaseUnusable, match=r"journal_mode=delete.* local disk"):
         await reader.connect()
     await reader.dispose()

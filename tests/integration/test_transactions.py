@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from paperdesk.bootstrap import close_db, init_db
-from paperdesk.db.engine import Database, RollingBack
+from paperdesk.db.closing import RollingBack
+from paperdesk.db.engine import Database
 from paperdesk.errors import Busy
 from paperdesk.models import DeskMeta
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session
 
 from paperdesk.db import engine
+from paperdesk.db.closing import Threads
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable
 from paperdesk.db.lock import WriteLock
@@ -57,7 +58,7 @@ async def without_ownership(url: str) -> AsyncGenerator[tuple[AsyncEngine, Async
     So two processes can be set against each other, and SQLite's own locks are what holds.
     """
     path = sqlite_path(url)
-    threads = engine.Threads()
+    threads = Threads()
     writer = engine._sqlite_writer(path, WriteLock(), threads) if path else create_async_engine(url)
     reader = engine._sqlite_reader(path, threads) if path else create_async_engine(url)
     yield writer, reader

@@ -1,15 +1,11 @@
 """Engines and sessions: one `Database` a process and file, on SQLite (WAL) or PostgreSQL."""
 
 import asyncio
-import sqlite3
-import threading
-import time
-from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
-from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -22,6 +18,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from paperdesk.db.closing import RollingBack, Threads
 from paperdesk.db.lock import Ownership, WriteLock, real_path
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.settings import database_url, sqlite_path
@@ -53,29 +50,7 @@ SILENCE: Final = 20.0
 DURABLE: Final = {"synchronous_commit": "on"}
 """Said out loud to PostgreSQL: where its default is off, COMMIT returns before the disk."""
 
-_ENDING: Final = 1.0
-"""Seconds that closing a database waits for connections that were cut off."""
-
 _TURN = "paperdesk_write_turn"
-
-Threads = WeakSet[threading.Thread]
-"""Those of aiosqlite's connections: each has one."""
-
-
-class RollingBack(sqlite3.Connection):
-    """A connection that rolls back when it is closed, whatever cursors still stand open.
-
-    A cancelled task's cursor outlives it, in a traceback perhaps. SQLite keeps a connection that is
-    closed under an open cursor half alive, with its transaction and so with the write lock.
-    """
-
-    def close(self) -> None:
-        """Take back what was not committed, then close."""
-        try:
-            if self.in_transaction:
-                self.rollback()
-        finally:
-            super().close()
 
 
 class Database:
@@ -192,7 +167,7 @@ class Database:
                 sync_engine.dispose()
             # A connection that a cancelled task or the garbage collector cut off closes in its own
             # time: after the file was given up, and after its loop is gone, it must not.
-            await asyncio.to_thread(_join, tuple(self._threads))
+            await asyncio.to_thread(self._threads.join)
         finally:
             if ownership is not None:
                 ownership.release()
@@ -218,23 +193,6 @@ class Database:
 _CONNECT: Final = {"factory": RollingBack}
 
 
-def _connect_noting(threads: Threads) -> dict[str, Any]:
-    """Return what makes connections of aiosqlite, each of which has a thread, and notes those."""
-
-    def made(*args: Any, **options: Any) -> RollingBack:
-        threads.add(threading.current_thread())
-        return RollingBack(*args, **options)
-
-    return {"factory": made}
-
-
-def _join(threads: Collection[threading.Thread]) -> None:
-    # Not for ever: the thread of a session that somebody still holds goes on.
-    until = time.monotonic() + _ENDING
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-
-
 def _sqlite_url(path: Path, driver: str = "sqlite+aiosqlite") -> URL:
     # Not put together as text: SQLAlchemy would decode `%41` in it, and open another file.
     return URL.create(driver, database=str(path))
@@ -258,7 +216,7 @@ def _sqlite_writer(path: Path, lock: WriteLock, threads: Threads) -> AsyncEngine
         pool_size=WRITERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
-        connect_args=_connect_noting(threads),
+        connect_args={"factory": threads.connect},
     )
     _queue_writes(engine.sync_engine, lock, lock.acquire_in_greenlet)
     _configure(engine.sync_engine, WRITER_PRAGMAS, "IMMEDIATE")
@@ -271,7 +229,7 @@ def _sqlite_reader(path: Path, threads: Threads) -> AsyncEngine:
         pool_size=READERS,
         max_overflow=0,
         pool_timeout=PATIENCE,
-        connect_args=_connect_noting(threads),
+        connect_args={"factory": threads.connect},
     )
     _configure(engine.sync_engine, READER_PRAGMAS, "DEFERRED")
     return engine

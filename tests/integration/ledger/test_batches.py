@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from paperdesk.clock import ManualClock
-from paperdesk.db.engine import Database, RollingBack
+from paperdesk.db.closing import RollingBack
+from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientShares, UnknownOutcome
 from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.lane.writer import Booked
