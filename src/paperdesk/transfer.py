@@ -5,13 +5,15 @@ transfer early, a kill included, leaves the target as empty as it was.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, cast
 
-from sqlalchemy import JSON, Connection, Table, func, select
+from sqlalchemy import JSON, Connection, Table, func, select, text
+from sqlalchemy import cast as cast_to
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Session
 
@@ -30,6 +32,11 @@ TABLES: Final = tuple(Base.metadata.sorted_tables)
 """Every table, after those that it refers to."""
 
 CARRIERS: Final = tuple(Carrier(table) for table in TABLES)
+
+_NUMBERED: Final = {
+    table: table.autoincrement_column for table in TABLES if table.autoincrement_column is not None
+}
+"""The columns that the database itself numbers."""
 
 Watch = Callable[[str, int, int], None]
 """Is told what is being done, how many rows are done, and of how many."""
@@ -71,9 +78,10 @@ async def copy_desk(source: str, target: str, watch: Watch) -> Copied:
             state = await reader.run_sync(_proven, "Proving the desk", watch)
             total = sum([await _count(reader, table) for table in TABLES])
             sent = await _transfer(reader, writer, total, watch)
+            given = await _numbers_given(reader)
             # Our sessions on PostgreSQL are cut off when they idle, and the rest may take minutes.
             await opened.aclose()
-            await _set_numbering(writer)
+            await _set_numbering(writer, given)
             arrived = await _read_back(writer, total, watch)
             differing = [name for name, contents in sent.items() if arrived[name] != contents]
             if differing or await writer.run_sync(_proven, "Proving the copy", watch) != state:
@@ -185,14 +193,37 @@ async def _read_back(connection: AsyncConnection, total: int, watch: Watch) -> d
     return found
 
 
-async def _set_numbering(connection: AsyncConnection) -> None:
-    """Let rows that the database numbers itself go on after the copied ones; SQLite does so."""
-    if connection.dialect.name != "postgresql":
-        return
-    for table in TABLES:
-        if (column := table.autoincrement_column) is not None:
+async def _numbers_given(connection: AsyncConnection) -> dict[str, int]:
+    """Return the highest number that each table ever gave a row by itself, a deleted one too."""
+    given: dict[str, int] = {}
+    for table, column in _NUMBERED.items():
+        if connection.dialect.name == "postgresql":
             sequence = func.pg_get_serial_sequence(table.name, column.name)
-            await connection.execute(select(func.setval(sequence, func.max(column))))
+            last = select(func.pg_sequence_last_value(cast_to(sequence, REGCLASS)))
+        else:
+            last = text("SELECT seq FROM sqlite_sequence WHERE name = :name").bindparams(
+                name=table.name
+            )
+        highest = select(func.max(column))
+        numbers = [await connection.scalar(query) or 0 for query in (last, highest)]
+        given[table.name] = max(numbers)
+    return given
+
+
+async def _set_numbering(connection: AsyncConnection, given: Mapping[str, int]) -> None:
+    """Let rows that the database numbers itself go on where the source was."""
+    for table, column in _NUMBERED.items():
+        if not (number := given[table.name]):
+            continue
+        if connection.dialect.name == "postgresql":
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            await connection.execute(select(func.setval(sequence, number)))
+        else:
+            where = {"name": table.name, "seq": number}
+            await connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), where)
+            await connection.execute(
+                text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), where
+            )
 
 
 def _added(table: Table, contents: Contents, rows: Rows) -> Contents:

@@ -125,10 +125,8 @@ class Account:
     journal: list[Entry] = field(default_factory=list[Entry])
     statements: list[Statement] = field(default_factory=list[Statement])
     """After each entry: the one after entry n is at n - 1."""
-    keys: dict[tuple[type[Command], str], tuple[Command, Entry]] = field(
-        default_factory=dict[tuple[type[Command], str], tuple[Command, Entry]]
-    )
-    """What was booked under them; orders and movements each have keys of their own."""
+    keys: dict[str, tuple[Command, Entry]] = field(default_factory=dict[str, tuple[Command, Entry]])
+    """What was booked under them, an order or a movement."""
 
     @property
     def statement(self) -> Statement:
@@ -209,7 +207,7 @@ class ReferenceDesk:
             account = self.accounts[command.account]
             account.enter(outcome.entry)
             if command.key is not None:
-                account.keys[type(command), command.key] = (command, outcome.entry)
+                account.keys[command.key] = (command, outcome.entry)
         return outcome
 
     def decide(self, command: Command) -> Outcome:
@@ -222,9 +220,9 @@ class ReferenceDesk:
 
     def _decide(self, command: Command) -> Outcome:
         account = self.accounts.get(command.account)
-        if account and command.key and (type(command), command.key) in account.keys:
-            first, entry = account.keys[type(command), command.key]
-            if first.content == command.content:
+        if account and command.key and command.key in account.keys:
+            first, entry = account.keys[command.key]
+            if type(first) is type(command) and first.content == command.content:
                 return Booking(entry, replayed=True)
             # One that could never be booked may be refused for that.
             return refused("IDEMPOTENCY_MISMATCH", *self._faults(command))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.api.security import SAFE_METHODS
 from paperdesk.db.engine import Database
+from paperdesk.db.failures import telling_of_commits
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
@@ -23,7 +24,8 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
     else:
         async with database.async_session_maker() as session:
             yield session
-            await session.commit()
+            with telling_of_commits():
+                await session.commit()
 
 
 # `scope="function"` ends the dependency, and so commits, before the response is sent: by default

@@ -18,7 +18,7 @@ def only_key(request: Request, in_body: str | None = None) -> str | None:
 
     Raises InvalidRequest for two keys that differ, and for a header that is empty or too long.
     """
-    keys = set(request.headers.getlist("idempotency-key"))
+    keys = {_text(value) for value in request.headers.getlist("idempotency-key")}
     if not all(0 < len(key) <= LONGEST for key in keys):
         raise InvalidRequest(f"Idempotency-Key must have 1 to {LONGEST} characters.")
     if in_body:
@@ -29,6 +29,14 @@ def only_key(request: Request, in_body: str | None = None) -> str | None:
             "client_order_id, the same in both."
         )
     return keys.pop() if keys else None
+
+
+def _text(value: str) -> str:
+    """Return a header as it was written: in UTF-8, of which Starlette makes Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def replayable(status: int) -> dict[int | str, dict[str, Any]]:

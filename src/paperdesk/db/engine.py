@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from paperdesk.db.closing import RollingBack, Threads
+from paperdesk.db.failures import telling_of_commits
 from paperdesk.db.lock import Ownership, WriteLock, real_path
 from paperdesk.errors import DatabaseUnusable
 from paperdesk.settings import database_url, sqlite_path
@@ -112,11 +113,14 @@ class Database:
         """Give a session in a transaction that commits at the end, or rolls back on an error.
 
         Not for money: that goes through the ledger. Never wait for the network in here, nor begin
-        another write in the same task: that one would wait for this one to end.
+        another write in the same task: that one would wait for this one to end. Raises
+        UnknownOutcome where the COMMIT itself fails and may have been made.
         """
         self._check_open()
-        async with self.async_session_maker.begin() as session:
+        async with self.async_session_maker() as session:
             yield session
+            with telling_of_commits():
+                await session.commit()
 
     @contextmanager
     def sync_session(self) -> Generator[Session]:

@@ -1,11 +1,15 @@
 """Tells a database that does not answer now from one that answers with a refusal."""
 
 import sqlite3
+from collections.abc import Generator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from paperdesk.errors import UnknownOutcome
 
 _SQLITE_CODES: Final = frozenset(
     {
@@ -71,6 +75,20 @@ def was_rolled_back(error: BaseException) -> bool:
         if state := _state(one):
             return state[:2] not in _CUT_OFF
     return False
+
+
+@contextmanager
+def telling_of_commits() -> Generator[None]:
+    """Raise UnknownOutcome where the COMMIT within fails, and may have been made all the same."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, DBAPIError | OSError) and not was_rolled_back(error):
+            raise UnknownOutcome(
+                "The database failed during the commit. Look whether the change is there before "
+                "you ask again."
+            ) from error
+        raise
 
 
 def _refused_now(error: DBAPIError) -> bool:

@@ -45,8 +45,13 @@ class MoveCash:
         """Book it. Raises IdempotencyMismatch, InsufficientCash, or InvalidRequest beyond a cap."""
         self._check()
         account = books.account(self.account_id)
-        if self.key is not None and (earlier := self._earlier(books, self.key)):
-            return Moved(earlier, replayed=True)
+        if self.key is not None:
+            if books.is_movements_key(self.account_id, self.key):
+                return Moved(self._earlier(books, self.key), replayed=True)
+            if books.order_under(self.account_id, self.key):
+                raise IdempotencyMismatch(
+                    "This key was used before for an order. Use a new key for a movement of cash."
+                )
         cash = account.cash + self._change
         if cash < 0:
             raise InsufficientCash(
@@ -60,6 +65,8 @@ class MoveCash:
             )
         now = self.clock.now()
         movement = self._movement(now)
+        if self.key is not None:
+            books.move_under(self.account_id, self.key)
         account.enter(movement, now)
         return Moved(movement, replayed=False)
 
@@ -79,14 +86,12 @@ class MoveCash:
                 "desk's own. Use another Idempotency-Key."
             )
 
-    def _earlier(self, books: Books, key: str) -> CashMovement | None:
+    def _earlier(self, books: Books, key: str) -> CashMovement:
         movement = books.session.scalars(
             select(CashMovement).where(
                 CashMovement.user_id == self.account_id, CashMovement.key == key
             )
-        ).one_or_none()
-        if movement is None:
-            return None
+        ).one()
         asked = (self.kind, self._change, self.note)
         if asked != (movement.kind, movement.amount, movement.note):
             raise IdempotencyMismatch(

@@ -62,6 +62,10 @@ class MarketOrder:
             earlier = books.order_under(self.account_id, self.client_order_id)
             if earlier is not None:
                 return Filled(earlier, self._replay(books, earlier), replayed=True)
+            if books.is_movements_key(self.account_id, self.client_order_id):
+                raise IdempotencyMismatch(
+                    "This key was used before for a movement of cash. Use a new key for an order."
+                )
         quote = self.board.fresh(self.ticker)
         if quote is None:
             raise PriceUnavailable(

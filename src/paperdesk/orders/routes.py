@@ -67,8 +67,10 @@ async def place_batch(request: Request, body: BatchRequest) -> Response:
     results = [
         _result(next(outcomes) if isinstance(order, MarketOrder) else order) for order in orders
     ]
-    replayed = all(result.replayed for result in results)
-    return Reply(BatchAnswer(results=results), headers=replay_headers(replayed=replayed))
+    headers = replay_headers(replayed=all(result.replayed for result in results))
+    if any(isinstance(outcome, Busy) for outcome in placed):
+        headers["Retry-After"] = str(Busy.retry_after)
+    return Reply(BatchAnswer(results=results), headers=headers)
 
 
 def _order(

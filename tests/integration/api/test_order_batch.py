@@ -260,6 +260,7 @@ async def test_a_queue_without_room_refuses_what_it_does_not_take(
     assert (none.status_code, none.json()["code"]) == (503, "BUSY")
     assert none.headers["Retry-After"]
     assert (await first).status_code == 200
+    assert (await part).headers["Retry-After"]
     codes = [outcome(result) for result in results(await part)]
     assert (codes.count("filled"), codes.count("BUSY")) == (8, 22)
     again = results(await batch(sqlite_desk, *rows[:5], key="part"))

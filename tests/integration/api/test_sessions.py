@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
@@ -157,3 +158,20 @@ async def test_a_reading_request_cannot_write(desk: DeskClient) -> None:
 
     assert answer.status_code >= 500
     assert not await written(desk.app.state.database)
+
+
+async def test_a_commit_that_breaks_off_is_not_called_nothing(
+    desk: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = AsyncSession.commit
+
+    async def commit_and_break(session: AsyncSession) -> None:
+        await commit(session)
+        raise OperationalError("COMMIT", None, Exception(), connection_invalidated=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AsyncSession, "commit", commit_and_break)
+        answer = await desk.post("/api/watchlist", json={"ticker": "BRK.B"})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNKNOWN_OUTCOME")
+    assert "BRK.B" in {row["ticker"] for row in (await desk.get("/api/watchlist")).json()}

@@ -140,6 +140,19 @@ async def test_a_key_cannot_mean_two_things(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+async def test_a_key_beyond_ascii_is_the_same_in_header_and_body(sqlite_desk: DeskClient) -> None:
+    headers = {"Idempotency-Key": "ключ".encode()}
+    first = await sqlite_desk.trade("AAPL", "buy", 1, headers=headers)
+    again = await sqlite_desk.trade("AAPL", "buy", 1, client_order_id="ключ", headers=headers)
+    latin = await sqlite_desk.trade(
+        "AAPL", "buy", 1, headers={"Idempotency-Key": "clé".encode("latin-1")}
+    )
+
+    assert (first.status_code, again.status_code, latin.status_code) == (200, 200, 200)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json()["trade"] == first.json()["trade"]
+
+
 async def test_a_ticker_without_price_is_valued_at_the_last_known_and_named(
     desk: DeskClient,
 ) -> None:

@@ -119,6 +119,29 @@ async def test_a_key_of_another_movement_is_refused(desk: TradingDesk) -> None:
     assert (await state_of(desk.database))["cash"] == 10_005
 
 
+async def test_a_key_stands_for_one_command_whichever_door_it_came_through(
+    desk: TradingDesk,
+) -> None:
+    await desk.trade("buy", "1", client_order_id="order")
+    await desk.ledger.submit(moving(desk, "deposit", "5", key="cash"))
+
+    with pytest.raises(IdempotencyMismatch, match="an order"):
+        await desk.ledger.submit(moving(desk, "deposit", "5", key="order"))
+    with pytest.raises(IdempotencyMismatch, match="movement of cash"):
+        await desk.trade("buy", "1", client_order_id="cash")
+    for first in (0, 1):
+        both = [
+            desk.ledger.submit(moving(desk, "deposit", "5", key=f"both {first}")),
+            desk.trade("buy", "1", client_order_id=f"both {first}"),
+        ]
+        outcomes = await asyncio.gather(*both[first:], *both[:first], return_exceptions=True)
+        assert [isinstance(outcome, IdempotencyMismatch) for outcome in outcomes] == [False, True]
+    with pytest.raises(InsufficientCash):
+        await desk.trade("buy", "1000", client_order_id="refused")
+    await desk.ledger.submit(moving(desk, "deposit", "5", key="refused"))
+    await assert_books_hold(desk.database)
+
+
 async def test_a_refusal_leaves_its_key_free(desk: TradingDesk) -> None:
     with pytest.raises(InsufficientCash):
         await desk.ledger.submit(moving(desk, "withdrawal", "20000", key="k"))

@@ -22,7 +22,7 @@ from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.lanes import TransactionLost
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
-from paperdesk.models import CashMovementKind
+from paperdesk.models import CashMovementKind, UserProfile
 from support.trading import assert_books_hold, row_counts
 
 
@@ -180,4 +180,32 @@ async def test_a_server_that_became_read_only_is_busy(
         await session.execute(text(alter.format(f'"{name}"', "off")))
     await postgresql.lane.dispose()
     assert (await ledger.submit(move(clock))).account.cash_balance == 10_001
+    await ledger.close()
+
+
+async def test_a_database_that_was_set_back_is_shown_as_it_is(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    ledger = Ledger(postgresql)
+    booked = [await ledger.submit(move(clock, 100)) for _ in range(4)]
+    earlier = booked[1].account.head
+    async with postgresql.write() as session:
+        account = await session.get_one(UserProfile, "default")
+        account.head_sequence, account.head_hash = earlier.sequence, earlier.hash
+        account.cash_balance = earlier.cash_balance
+
+    assert (await ledger.account("default")).head == earlier
+    assert (await ledger.account("default")).cash_balance == 10_200
+    await ledger.close()
+
+
+async def test_a_look_that_a_booking_overtakes_shows_the_booking(
+    postgresql: Database, clock: ManualClock
+) -> None:
+    ledger = Ledger(postgresql)
+    await ledger.submit(move(clock))
+    for number in range(2, 30):
+        seen, booked = await asyncio.gather(ledger.account("default"), ledger.submit(move(clock)))
+        assert seen.cash_balance in {10_000 + number - 1, 10_000 + number}
+        assert (await ledger.account("default")).head == booked.account.head
     await ledger.close()

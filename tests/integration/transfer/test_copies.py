@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
@@ -62,6 +63,31 @@ async def test_the_copy_goes_on_where_the_desk_stood(
     assert (await state_of(database))["sequence"] == 6
     await assert_books_hold(database)
     await database.close()
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_numbers_that_were_given_are_not_given_again(
+    sqlite_url: str, empty_postgres: str, tmp_path: Path, kept: int
+) -> None:
+    source = Database(sqlite_url)
+    async with source.write() as session:
+        session.add_all(Signal(signal_id=str(n) * 64) for n in range(5))
+        await session.flush()
+        await session.execute(delete(Signal).where(Signal.id > kept))
+    await source.close()
+    back = driver_url(tmp_path / "back.db")
+
+    await copy_desk(sqlite_url, empty_postgres, ignored)
+    await copy_desk(empty_postgres, back, ignored)
+
+    for url in (empty_postgres, back):
+        database = Database(url)
+        async with database.write() as session:
+            signal = Signal(signal_id="f" * 64)
+            session.add(signal)
+            await session.flush()
+            assert signal.id == 6
+        await database.close()
 
 
 @pytest.mark.parametrize("revision", ["head", "0001"])

@@ -7,7 +7,7 @@ settled, or before a query that may want to see it.
 from collections.abc import Collection, Mapping
 from functools import cached_property
 
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, exists, select
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from paperdesk.errors import NotFound
@@ -15,7 +15,7 @@ from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.views import AccountView, read_view
-from paperdesk.models import Order
+from paperdesk.models import CashMovement, Order
 
 
 class Books:
@@ -26,6 +26,7 @@ class Books:
         self._accounts: dict[str, AccountBook] = {}
         self._keys: Collection[str] = ()
         self._used_keys: set[tuple[str, str]] | None = None
+        self._moved_under: set[tuple[str, str]] | None = None
         self._placed: dict[tuple[str, str], Order] = {}
         self._orders: list[Order] = []
         self._entries: list[Entry | PlainTrade] = []
@@ -86,6 +87,26 @@ class Books:
                 Order.user_id == account_id, Order.client_order_id == client_order_id
             )
         ).one_or_none()
+
+    def is_movements_key(self, account_id: str, key: str) -> bool:
+        """Say whether cash was moved under a key, ever or in this batch."""
+        if (account_id, key) in self._movement_keys():
+            return True
+        return key not in self._keys and bool(
+            self.session.scalar(
+                select(exists().where(CashMovement.user_id == account_id, CashMovement.key == key))
+            )
+        )
+
+    def move_under(self, account_id: str, key: str) -> None:
+        """Note that cash is moved under a key."""
+        self._movement_keys().add((account_id, key))
+
+    def _movement_keys(self) -> set[tuple[str, str]]:
+        if self._moved_under is None:
+            found = rows.movement_keys_used(self.connection, self._accounts, self._keys)
+            self._moved_under = set(found)
+        return self._moved_under
 
     def place(self, order: Order) -> None:
         """Take a new order into the books."""

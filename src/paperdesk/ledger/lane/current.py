@@ -1,7 +1,7 @@
 """Accounts as they are now, whoever booked on them: one look for all who ask at the same time."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, MutableMapping
 
 from sqlalchemy import select
 
@@ -20,7 +20,7 @@ class CurrentViews:
     def __init__(
         self,
         database: Database,
-        published: Mapping[str, AccountView],
+        published: MutableMapping[str, AccountView],
         publish: Callable[[AccountView], AccountView],
     ) -> None:
         self._database = database
@@ -66,17 +66,34 @@ class CurrentViews:
         self._asked.clear()
 
     async def _look(self, account_ids: Collection[str]) -> dict[str, AccountView]:
+        views, behind = await self._look_at(account_ids)
+        if behind:
+            # Booked since this look began; or the database was set back to an earlier time, which
+            # a second look tells: it began after what was published.
+            again, behind = await self._look_at(behind)
+            for account_id in behind:
+                self._published.pop(account_id, None)
+            views |= again | (await self._look_at(behind))[0]
+        return views
+
+    async def _look_at(
+        self, account_ids: Collection[str]
+    ) -> tuple[dict[str, AccountView], list[str]]:
+        """Return accounts as they are, and which of them are behind what was published."""
         views: dict[str, AccountView] = {}
+        behind: list[str] = []
         async with self._database.read() as session:
             heads = await session.execute(
-                select(UserProfile.id, UserProfile.head_sequence).where(
+                select(UserProfile.id, UserProfile.head_sequence, UserProfile.head_hash).where(
                     UserProfile.id.in_(account_ids)
                 )
             )
-            for account_id, sequence in heads.all():
+            for account_id, sequence, head_hash in heads.all():
                 view = self._published.get(account_id)
                 if view is None or view.sequence < sequence:
                     rows = await session.execute(rows_of(account_id))
                     view = self._publish(view_from(rows.all()))
+                elif view.head.hash != head_hash:
+                    behind.append(account_id)
                 views[account_id] = view
-        return views
+        return views, behind

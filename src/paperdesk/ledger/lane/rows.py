@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
@@ -95,6 +96,17 @@ def keys_used(
     return [(account_id, key) for account_id, key in found]
 
 
+def movement_keys_used(
+    connection: Connection, account_ids: Collection[str], keys: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return which (account, key) of these accounts and keys a cash movement has."""
+    if not keys:
+        return []
+    accounts, keys = padded(account_ids), padded(keys)
+    found = _moved(len(accounts), len(keys)).rows(connection, accounts + keys)
+    return [(account_id, key) for account_id, key in found]
+
+
 def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
     """Return what those of some trades say that were booked.
 
@@ -153,11 +165,22 @@ def _lock(count: int) -> Prepared:
 
 @cache
 def _used(accounts: int, keys: int) -> Prepared:
+    return _keys_in(Order.user_id, Order.client_order_id, accounts, keys)
+
+
+@cache
+def _moved(accounts: int, keys: int) -> Prepared:
+    return _keys_in(CashMovement.user_id, CashMovement.key, accounts, keys)
+
+
+def _keys_in(
+    account: InstrumentedAttribute[str], key: InstrumentedAttribute[str], accounts: int, keys: int
+) -> Prepared:
     account_names = numbered("account", accounts)
     key_names = numbered("key", keys)
-    statement = select(Order.user_id, Order.client_order_id).where(
-        Order.user_id.in_([bindparam(name) for name in account_names]),
-        Order.client_order_id.in_([bindparam(name) for name in key_names]),
+    statement = select(account, key).where(
+        account.in_([bindparam(name) for name in account_names]),
+        key.in_([bindparam(name) for name in key_names]),
     )
     return Prepared(statement, account_names + key_names)
 

@@ -18,7 +18,7 @@ from paperdesk.api.security import SAFE_METHODS
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable
-from paperdesk.errors import Busy, ReadOnly
+from paperdesk.errors import PaperdeskError, ReadOnly
 from paperdesk.models import AuditLog, DeskMeta, EventType, LogLevel
 
 REASON: Final = "read_only"
@@ -89,7 +89,7 @@ class Standing:
             # Another process found it at the same time: what that one wrote is read.
             self._is_unwritten = False
             self._looked_at = None
-        except (SQLAlchemyError, OSError, Busy):
+        except (SQLAlchemyError, OSError, PaperdeskError):
             log.exception("desk.reason_not_written", problems=problems[:10])
         else:
             self._reason = stored or reason
