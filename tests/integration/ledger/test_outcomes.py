@@ -19,7 +19,7 @@ from paperdesk.errors import Busy, InsufficientCash, PaperdeskError, UnknownOutc
 from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.cash import MoveCash
 from paperdesk.ledger.lane.books import Books
-from paperdesk.ledger.lane.lanes import TransactionLost
+from paperdesk.ledger.lane.outcomes import TransactionLost
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovementKind, UserProfile

@@ -12,13 +12,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from paperdesk.db.engine import Database
-from paperdesk.db.failures import is_lock_timeout, is_unavailable, was_rolled_back
-from paperdesk.errors import Busy, PaperdeskError, Refused, UnknownOutcome
+from paperdesk.db.failures import is_lock_timeout, was_rolled_back
+from paperdesk.errors import Busy
+from paperdesk.ledger.lane.outcomes import (
+    AccountHeld,
+    OutcomeUnknown,
+    TransactionLost,
+    explained,
+    fail,
+    given_up,
+    is_nobodys_fault,
+    leave_open,
+    refused_by_the_database,
+)
 from paperdesk.ledger.lane.waiting import LONGEST_QUEUE, FairQueue, Pending
 from paperdesk.ledger.views import AccountView
 
@@ -29,24 +39,6 @@ _RETRIES = 10
 _PAUSE = 0.005
 """Seconds before the first retry of a batch that lost against another process; more each time."""
 _RETRYABLE = frozenset({"40001", "40P01"})
-
-log = structlog.get_logger()
-
-
-class Spoiled(Exception):
-    """A refused command left changes behind: the batch must be taken back."""
-
-
-class OutcomeUnknown(Exception):
-    """A COMMIT failed, and may have been made all the same; the cause says how it failed."""
-
-
-class TransactionLost(Exception):
-    """The transaction ended before its COMMIT."""
-
-
-class AccountHeld(Busy):
-    """Another process, or a person, keeps the row of one account locked."""
 
 
 Book = Callable[[Connection, Sequence[Pending]], list[AccountView]]
@@ -109,11 +101,11 @@ class ThreadLane:
                 with self._woken:
                     self._thread = None
                     waiting = self._queue.take(LONGEST_QUEUE)
-                _answer_in_their_loops(_given_up(batch, waiting, error))
+                _answer_in_their_loops(given_up(batch, waiting, error))
                 raise
-            if refusal := _refused_by_the_database(batch):
+            if refusal := refused_by_the_database(batch):
                 with self._woken:
-                    _fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
+                    fail(waiting := self._queue.take(LONGEST_QUEUE), refusal)
                 batch += waiting
             _answer_in_their_loops(batch)
 
@@ -127,16 +119,16 @@ class ThreadLane:
         try:
             views = self._transact(batch)
         except OutcomeUnknown as error:
-            _leave_open(batch, error)
+            leave_open(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
-            if len(batch) > 1 and not _is_nobodys_fault(error):
+            if len(batch) > 1 and not is_nobodys_fault(error):
                 for number, pending in enumerate(batch):
                     self._book([pending])
-                    if refusal := _refused_by_the_database([pending]):
-                        _fail(batch[number:], refusal)
+                    if refusal := refused_by_the_database([pending]):
+                        fail(batch[number:], refusal)
                         break
             else:
-                _fail(batch, _explained(error))
+                fail(batch, explained(error))
         else:
             self._publish(views)
 
@@ -189,14 +181,14 @@ class TaskLane:
                 await self._book(batch)
             except BaseException as error:
                 waiting = self._queue.take(LONGEST_QUEUE)
-                _settle(_given_up(batch, waiting, error))
+                _settle(given_up(batch, waiting, error))
                 raise
-            if refusal := _refused_by_the_database(batch):
+            if refusal := refused_by_the_database(batch):
                 if isinstance(refusal, AccountHeld):
                     waiting = self._queue.take_all_of(batch[0].command.account_id)
                 else:
                     waiting = self._queue.take(LONGEST_QUEUE)
-                _fail(waiting, refusal)
+                fail(waiting, refusal)
                 batch += waiting
             _settle(batch)
 
@@ -210,19 +202,19 @@ class TaskLane:
         try:
             views = await self._transact_again(batch)
         except OutcomeUnknown as error:
-            _leave_open(batch, error)
+            leave_open(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
             if is_lock_timeout(error) and len(accounts := _by_account(batch)) > 1:
                 for of_account in accounts:
                     await self._book(of_account)
-            elif len(batch) > 1 and not _is_nobodys_fault(error):
+            elif len(batch) > 1 and not is_nobodys_fault(error):
                 for number, pending in enumerate(batch):
                     await self._book([pending])
-                    if refusal := _refused_by_the_database([pending]):
-                        _fail(batch[number:], refusal)
+                    if refusal := refused_by_the_database([pending]):
+                        fail(batch[number:], refusal)
                         break
             else:
-                _fail(batch, _explained(error))
+                fail(batch, explained(error))
         else:
             self._publish(views)
 
@@ -280,37 +272,6 @@ def _settle(batch: Sequence[Pending]) -> None:
         pending.settle()
 
 
-def _refused_by_the_database(batch: Sequence[Pending]) -> Busy | None:
-    """Return the refusal if the database took nothing of a batch: what waits need not wait for it.
-
-    Else each batch of a long queue would wait out the same lock, or the same connection.
-    """
-    first = batch[0].error
-    if isinstance(first, Busy) and all(pending.error is first for pending in batch):
-        return first
-    return None
-
-
-def _fail(batch: Sequence[Pending], error: BaseException) -> None:
-    for pending in batch:
-        pending.error = error
-
-
-def _leave_open(batch: Sequence[Pending], error: OutcomeUnknown) -> None:
-    """Say of those that may have been committed that it is not known; the others were refused."""
-    unknown = _unknown(error.__cause__ or error)
-    _fail([pending for pending in batch if pending.error is None], unknown)
-
-
-def _given_up(
-    batch: Sequence[Pending], waiting: Sequence[Pending], error: BaseException
-) -> list[Pending]:
-    """Say of a batch that ended its lane that it is not known, and refuse what waited behind it."""
-    _fail(batch, _unknown(error))
-    _fail(waiting, Busy("The desk met an error of its own. Nothing was booked; ask again."))
-    return [*batch, *waiting]
-
-
 def _by_account(batch: Sequence[Pending]) -> list[list[Pending]]:
     accounts: defaultdict[str, list[Pending]] = defaultdict(list)
     for pending in batch:
@@ -320,35 +281,3 @@ def _by_account(batch: Sequence[Pending]) -> list[list[Pending]]:
 
 def _lost_a_race(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _RETRYABLE
-
-
-def _is_nobodys_fault(error: BaseException) -> bool:
-    """Say whether the database was the trouble, so that trying each command alone only waits."""
-    return isinstance(error, Busy) or is_unavailable(error)
-
-
-def _explained(error: BaseException) -> BaseException:
-    """Return what to tell the caller of a command that was rolled back."""
-    if isinstance(error, PaperdeskError):
-        return error
-    if isinstance(error, Spoiled) and isinstance(error.__cause__, Refused):
-        log.error("ledger.refusal_left_changes", exc_info=error.__cause__)
-        return error.__cause__
-    if is_lock_timeout(error):
-        log.warning("ledger.account_held", error=str(error).partition("\n")[0])
-        return AccountHeld(
-            "Another process keeps this account busy; nothing was booked. Ask again."
-        )
-    if is_unavailable(error):
-        log.warning("ledger.database_unavailable", error=str(error).partition("\n")[0])
-        return Busy("The database cannot be reached or is busy; nothing was booked. Ask again.")
-    log.error("ledger.command_failed", exc_info=error)
-    return error
-
-
-def _unknown(error: BaseException) -> UnknownOutcome:
-    log.error("ledger.commit_failed", exc_info=error)
-    return UnknownOutcome(
-        "The database failed during the commit. Ask again with the same key: "
-        "you get the booking if it was made, and it is made now if it was not."
-    )

@@ -19,7 +19,8 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.current import CurrentViews
-from paperdesk.ledger.lane.lanes import Spoiled, TaskLane, ThreadLane
+from paperdesk.ledger.lane.lanes import TaskLane, ThreadLane
+from paperdesk.ledger.lane.outcomes import Spoiled
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
 
