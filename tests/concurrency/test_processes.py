@@ -10,7 +10,7 @@ from sqlalchemy import text
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.ledger.accounts import open_account
-from support.processes import outcomes, start
+from support.processes import go_at_once, outcomes, start
 from support.trading import assert_books_hold, state_of
 
 ACCOUNTS = ["alpha", "beta", "gamma", "delta"]
@@ -19,7 +19,7 @@ SHARED_KEYS = 10
 # Each process has many clients, each of which goes through the accounts in an order of its own, so
 # batches of both lock several of the same rows. The clients of one number share a key.
 TRADER = """
-import asyncio, json, random, sys
+import asyncio, json, random, sys, time
 sys.path.insert(0, sys.argv[2])
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
@@ -46,7 +46,9 @@ async def run():
         desk.price("AAPL", "1.000000003")
         print("ready", flush=True)
         sys.stdin.readline()
-        print(sum(await asyncio.gather(*(client(desk, n) for n in range(shared)))))
+        began = time.monotonic()
+        first = sum(await asyncio.gather(*(client(desk, n) for n in range(shared))))
+        print(first, began, time.monotonic())
     await database.close()
 
 asyncio.run(run())
@@ -66,15 +68,15 @@ async def test_two_processes_on_the_same_accounts_book_everything_once_and_refus
         start(TRADER, postgresql.url, tests, json.dumps(own), name, str(SHARED_KEYS))
         for name, own in zip("AB", sets, strict=True)
     ]
-    for trader in traders:
-        assert trader.stdout
-        assert await asyncio.to_thread(trader.stdout.readline) == "ready\n"
+    await asyncio.to_thread(go_at_once, traders)
     ended = await asyncio.to_thread(outcomes, traders)
     assert [(code, errors) for code, _, errors in ended] == [(0, ""), (0, "")]
 
+    told = [out.split() for _, out, _ in ended]
+    # They really were at it together.
+    assert max(float(began) for _, began, _ in told) < min(float(end) for _, _, end in told)
     # Of two orders under one key one was booked, whichever process was first.
-    first = sum(int(out) for _, out, _ in ended)
-    assert first == SHARED_KEYS * 5
+    assert sum(int(first) for first, _, _ in told) == SHARED_KEYS * 5
     for account in ["default", *ACCOUNTS]:
         processes = sum(account in own for own in sets)
         held = SHARED_KEYS * (1 + processes * (6 - 3) * Decimal("0.001"))

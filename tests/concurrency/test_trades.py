@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
-from support.processes import outcomes, start
+from support.processes import go_at_once, outcomes, start
 from support.trading import assert_books_hold, state_of, trading
 
 TRADES = [("buy", f"{n % 7 + 1}.{n:03}000001") for n in range(40)] + [
@@ -52,6 +52,8 @@ async def run():
     database = Database(sys.argv[1])
     async with trading(database, ManualClock(START)) as desk:
         desk.price("AAPL", "1.000000003")
+        print("ready", flush=True)
+        sys.stdin.readline()
         for _ in range(25):
             await desk.trade("buy", "1.5")
     await database.close()
@@ -63,6 +65,7 @@ asyncio.run(run())
 async def test_processes_that_share_a_database_lose_no_trade(postgresql: Database) -> None:
     tests = str(Path(__file__).parents[1])
     buyers = [start(BUYER, postgresql.url, tests) for _ in range(3)]
+    await asyncio.to_thread(go_at_once, buyers)
 
     assert [code for code, _, _ in await asyncio.to_thread(outcomes, buyers)] == [0, 0, 0]
     state = await state_of(postgresql)

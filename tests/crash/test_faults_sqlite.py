@@ -17,10 +17,10 @@ from support.load import CLIENTS, TRADE, Answer, Load, Memory, Wish, connected
 from support.program import Program
 from support.served import Served
 
-pytestmark = pytest.mark.timeout(300)
-
 PINNED = float(os.environ.get("CRASH_PINNED", "3"))
 """Seconds for which a reader holds the WAL."""
+
+pytestmark = pytest.mark.timeout(300 + PINNED)
 
 BUY = Wish(TRADE, {"ticker": "AAPL", "side": "buy", "quantity": "0.01"})
 

@@ -24,7 +24,7 @@ from support.kills import (
 from support.load import Load, Memory, ask_again
 from support.program import Program
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300 * ROUNDS)
 
 
 async def test_a_desk_on_sqlite_keeps_its_promises(program: Program, sqlite_url: str) -> None:

@@ -15,7 +15,7 @@ from support.program import Program
 from support.sabotage import LAST_WORDS
 from support.trading import trading
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300 * ROUNDS)
 
 
 async def test_a_killed_copy_can_be_made_again(

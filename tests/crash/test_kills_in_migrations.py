@@ -15,7 +15,7 @@ from support.program import Program
 from support.rows import fill
 from support.sabotage import LAST_WORDS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300 * ROUNDS)
 
 OLDEST = ScriptDirectory.from_config(migrate.alembic_config()).get_base() or ""
 STATEMENTS = range(1, 9)

@@ -56,6 +56,21 @@ def running(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def go_at_once(processes: list[subprocess.Popen[str]]) -> None:
+    """Wait until each program says `ready`, then let all of them go on in the same moment.
+
+    Closing their standard input one after the other would run them one after the other.
+    """
+    for process in processes:
+        assert process.stdout
+        if (said := process.stdout.readline()) != "ready\n":
+            raise AssertionError(f"it said {said!r}: {process.communicate()[1]}")
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
 def outcomes(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     """Wait for processes; return the exit code and both outputs of each."""
     results: list[tuple[int, str, str]] = []

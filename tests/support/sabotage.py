@@ -3,20 +3,22 @@
 SABOTAGE names the point and at which passing it strikes: `before-commit:3`. Passings count from
 SIGUSR1 on, so that the desk is under load when it dies; where SABOTAGE_AT_ONCE is set, from the
 start. The process then says so on standard error and kills itself with SIGKILL, which no handler
-and no buffer survives. Hung on SQLAlchemy and the drivers: it knows nothing of how the desk writes.
+and no buffer survives. Hung on SQLAlchemy and the drivers, and on SQLite itself where the desk goes
+past SQLAlchemy: a desk that is watched writes just as one that is not.
 
 PLANTED names a bug of `support.plants`, to see that the tests find it.
 """
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 
 LAST_WORDS: Final = "killed itself at "
 
@@ -57,31 +59,48 @@ def _killer(point: str, times: int) -> Reach:
     return reach
 
 
+def _on_statements(heard: Callable[[dict[Any, Any], str], None]) -> None:
+    """Tell of each statement of the ledger before it runs, with what is kept on its connection.
+
+    SQLite itself tells of them: the desk hands its statements to the driver directly, and would
+    take another way if somebody listened to SQLAlchemy.
+    """
+
+    def on_connect(connection: Any, record: ConnectionPoolEntry) -> None:
+        # On SQLite the ledger alone writes through the standard driver.
+        if isinstance(connection, sqlite3.Connection):
+            connection.set_trace_callback(lambda statement: heard(record.info, statement))
+
+    def on_execute(
+        connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
+    ) -> None:
+        heard(connection.info, statement)
+
+    if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        event.listen(Engine, "before_cursor_execute", on_execute)
+    else:
+        event.listen(Pool, "connect", on_connect)
+
+
 def _after_begin(reach: Reach) -> None:
     """The account is locked and nothing was written: by BEGIN IMMEDIATE, or by the row lock."""
 
-    def on_executed(
-        connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
-    ) -> None:
-        # On SQLite the ledger alone writes through the standard driver.
-        if statement.endswith("FOR UPDATE") or (
-            statement.startswith("BEGIN") and connection.dialect.driver == "pysqlite"
-        ):
+    def heard(info: dict[Any, Any], statement: str) -> None:
+        if info.pop("begun", False):
             reach()
+        info["begun"] = statement.endswith("FOR UPDATE") or statement.startswith("BEGIN")
 
-    event.listen(Engine, "after_cursor_execute", on_executed)
+    _on_statements(heard)
 
 
 def _between_inserts(reach: Reach) -> None:
     """The order was written, its trade was not."""
 
-    def on_execute(
-        _connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
-    ) -> None:
+    def heard(_info: dict[Any, Any], statement: str) -> None:
         if statement.startswith("INSERT INTO trades"):
             reach()
 
-    event.listen(Engine, "before_cursor_execute", on_execute)
+    _on_statements(heard)
 
 
 def _before_commit(reach: Reach) -> None:
@@ -143,13 +162,11 @@ def _in_copy(reach: Reach) -> None:
 
 
 def _note_bookings() -> None:
-    def on_execute(
-        connection: Connection, _cursor: Any, statement: str, *_rest: Any, **_more: Any
-    ) -> None:
+    def heard(info: dict[Any, Any], statement: str) -> None:
         if statement.startswith("INSERT INTO trades"):
-            connection.info["booking"] = True
+            info["booking"] = True
 
-    event.listen(Engine, "before_cursor_execute", on_execute)
+    _on_statements(heard)
 
 
 POINTS: Final[dict[str, Callable[[Reach], None]]] = {
