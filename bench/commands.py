@@ -14,7 +14,6 @@ from bench.boot import boot as measure_boot
 from bench.bulk import ROWS
 from bench.bulk import bulk as measure_bulk
 from bench.designs import designs as measure_designs
-from bench.failures import Failed
 from bench.history import LEAST, MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
 from bench.machine import facts
@@ -50,9 +49,8 @@ def run(parts: Sequence[partial[Part]], out: Path | None) -> int:
 def _measured(measure: partial[Part]) -> Part:
     try:
         part = measure()
-    except Failed as failure:
-        # The others still count: a whole run takes minutes.
-        part = Part(measure.func.__name__, "", failure=str(failure))
+    except Exception as failure:  # noqa: BLE001 - the others still count: a run takes minutes
+        part = Part(measure.func.__name__, "", failure=repr(failure))
     report.say(f"{part.title}: done")
     return part
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.failures import Failed
-from bench.load import Connection, get, percentile
+from bench.load import Connection, get, percentile, post
 from bench.past import desk_with_past
 from bench.report import Figure, Part, say
 from bench.servers import Server, desk, scratch
@@ -24,6 +24,8 @@ WARMING = 50
 LEAST = 250
 """Requests of each kind, of which the first few do not count."""
 _LONGEST = 30.0
+_PROOF = 300.0
+"""Seconds that the proof of a million trades may take, with the pauses that it makes."""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ def history(
             for size in ((FEW, FEW_SNAPSHOTS), (many, snapshots))
         ]
         with desk(files[0]) as few_server, desk(files[1]) as many_server:
+            for server in (few_server, many_server):
+                _wait_for_proof(server)
             few, lots = _desk(few_server, FEW), _desk(many_server, many)
             for name, ask in _questions().items():
                 part.figures.append(_figure(name, ask, few, lots, seconds, least))
@@ -140,6 +144,15 @@ def _figure(
         wish="at most",
         note=note,
     )
+
+
+def _wait_for_proof(server: Server) -> None:
+    """Wait until a desk has proven its books, which it does after a start, beside the requests."""
+    connection = Connection(server.url)
+    connection.socket.settimeout(_PROOF)
+    status, _, body = connection.exchange(post("/api/verify"))
+    if status != 200:
+        raise Failed(f"{status}: {body!r}")
 
 
 def _desk(server: Server, trades: int) -> Desk:
