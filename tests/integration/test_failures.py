@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from paperdesk.db.engine import Database, asyncpg_url, psycopg_url
-from paperdesk.db.failures import is_unavailable
+from paperdesk.db.failures import is_unavailable, was_rolled_back
 from support.postgres import PostgresServer
 
 UNREACHED = [
@@ -167,3 +167,27 @@ def test_error_that_passes(error: BaseException) -> None:
 )
 def test_error_that_is_none_of_the_databases(error: BaseException) -> None:
     assert not is_unavailable(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "unavailable", "rolled_back"),
+    [
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, True, True),
+        (sqlite3.SQLITE_FULL, True, True),
+        # After a failed fsync the transaction may be found committed.
+        (sqlite3.SQLITE_IOERR_FSYNC, True, False),
+        (sqlite3.SQLITE_NOMEM, True, False),
+        (sqlite3.SQLITE_PROTOCOL, True, False),
+        (sqlite3.SQLITE_READONLY, True, False),
+        (sqlite3.SQLITE_CORRUPT, False, False),
+        (sqlite3.SQLITE_ERROR, False, False),
+    ],
+)
+def test_what_sqlite_says_of_its_file(code: int, unavailable: bool, rolled_back: bool) -> None:  # noqa: FBT001
+    said = sqlite3.OperationalError("as if")
+    said.sqlite_errorcode = code
+    error = DBAPIError.instance("COMMIT", None, said, sqlite3.Error)
+
+    assert is_unavailable(said) == unavailable
+    assert is_unavailable(error) == unavailable
+    assert was_rolled_back(error) == rolled_back
