@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     auth: Literal["local", "required"] = "local"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     timezone: str = "America/New_York"
+    market_hours: Literal["auto", "24x7", "nyse"] = "auto"
     simulator_seed: int | None = None
     massive_api_key: SecretStr | None = Field(
         default=None,
