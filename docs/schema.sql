@@ -1,4 +1,4 @@
--- Paperdesk at revision 0004, as SQLite has it.
+-- Paperdesk at revision 0005, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE api_keys (
@@ -151,7 +151,7 @@ CREATE INDEX ix_jobs_status ON jobs (status);
 
 CREATE INDEX ix_jobs_user_id ON jobs (user_id);
 
-CREATE TABLE orders (
+CREATE TABLE "orders" (
     id VARCHAR(36) NOT NULL,
     user_id VARCHAR(36) DEFAULT 'default' NOT NULL,
     client_order_id VARCHAR(128) NOT NULL,
@@ -178,15 +178,32 @@ CREATE TABLE orders (
     canceled_at VARCHAR(27),
     expired_at VARCHAR(27),
     updated_at VARCHAR(27) NOT NULL,
+    order_class VARCHAR(32) DEFAULT 'simple' NOT NULL,
+    watermark BIGINT,
+    extended_hours BOOLEAN DEFAULT (false) NOT NULL,
+    reserved_cash BIGINT DEFAULT 0 NOT NULL,
+    reserved_quantity BIGINT DEFAULT 0 NOT NULL,
+    group_id VARCHAR(36),
+    replaces VARCHAR(36),
+    replaced_by VARCHAR(36),
+    reason TEXT,
+    triggered_at VARCHAR(27),
+    expires_at VARCHAR(27),
+    closed_at VARCHAR(27),
     CONSTRAINT pk_orders PRIMARY KEY (id),
-    CONSTRAINT ck_orders_filled_avg_price_whole CHECK (typeof(filled_avg_price) IN ('integer', 'null')),
-    CONSTRAINT ck_orders_filled_quantity_whole CHECK (typeof(filled_quantity) IN ('integer')),
-    CONSTRAINT ck_orders_limit_price_whole CHECK (typeof(limit_price) IN ('integer', 'null')),
-    CONSTRAINT ck_orders_notional_whole CHECK (typeof(notional) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_reserved_not_negative CHECK (reserved_cash >= 0 AND reserved_quantity >= 0),
+    CONSTRAINT ck_orders_open_or_closed CHECK ((closed_at IS NULL) = (status IN ('new', 'accepted', 'partially_filled', 'held'))),
     CONSTRAINT ck_orders_quantity_whole CHECK (typeof(quantity) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_notional_whole CHECK (typeof(notional) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_limit_price_whole CHECK (typeof(limit_price) IN ('integer', 'null')),
     CONSTRAINT ck_orders_stop_price_whole CHECK (typeof(stop_price) IN ('integer', 'null')),
-    CONSTRAINT ck_orders_trail_percent_whole CHECK (typeof(trail_percent) IN ('integer', 'null')),
     CONSTRAINT ck_orders_trail_price_whole CHECK (typeof(trail_price) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_trail_percent_whole CHECK (typeof(trail_percent) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_filled_quantity_whole CHECK (typeof(filled_quantity) IN ('integer')),
+    CONSTRAINT ck_orders_filled_avg_price_whole CHECK (typeof(filled_avg_price) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_watermark_whole CHECK (typeof(watermark) IN ('integer', 'null')),
+    CONSTRAINT ck_orders_reserved_cash_whole CHECK (typeof(reserved_cash) IN ('integer')),
+    CONSTRAINT ck_orders_reserved_quantity_whole CHECK (typeof(reserved_quantity) IN ('integer')),
     CONSTRAINT ck_orders_quantity_or_notional CHECK ((quantity IS NULL) <> (notional IS NULL)),
     CONSTRAINT ck_orders_filled_quantity_not_negative CHECK (filled_quantity >= 0),
     CONSTRAINT ck_orders_notional_positive CHECK (notional > 0),
@@ -198,12 +215,15 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_side CHECK (side IN ('buy', 'sell')),
     CONSTRAINT ck_orders_order_type CHECK (type IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop')),
     CONSTRAINT ck_orders_time_in_force CHECK (time_in_force IN ('day', 'gtc', 'ioc', 'fok', 'opg', 'cls')),
-    CONSTRAINT ck_orders_order_status CHECK (status IN ('new', 'accepted', 'partially_filled', 'filled', 'canceled', 'expired', 'rejected', 'replaced', 'held'))
+    CONSTRAINT ck_orders_order_status CHECK (status IN ('new', 'accepted', 'partially_filled', 'filled', 'canceled', 'expired', 'rejected', 'replaced', 'held')),
+    CONSTRAINT ck_orders_order_class CHECK (order_class IN ('simple', 'bracket', 'oco', 'oto'))
 );
 
-CREATE INDEX ix_orders_status_ticker ON orders (status, ticker);
+CREATE INDEX ix_orders_group_id ON orders (group_id) WHERE group_id IS NOT NULL;
 
-CREATE INDEX ix_orders_user_id_status ON orders (user_id, status);
+CREATE INDEX ix_orders_user_id_id ON orders (user_id, id);
+
+CREATE INDEX ix_orders_user_id_ticker ON orders (user_id, ticker) WHERE closed_at IS NULL;
 
 CREATE TABLE portfolio_snapshots (
     id VARCHAR(36) NOT NULL,
@@ -424,7 +444,7 @@ CREATE TABLE users_profile (
     realized_pnl BIGINT DEFAULT 0 NOT NULL,
     head_sequence BIGINT DEFAULT 0 NOT NULL,
     head_hash VARCHAR DEFAULT '0000000000000000000000000000000000000000000000000000000000000000' NOT NULL,
-    created_at VARCHAR(27) NOT NULL,
+    created_at VARCHAR(27) NOT NULL, version BIGINT DEFAULT 0 NOT NULL,
     CONSTRAINT pk_users_profile PRIMARY KEY (id),
     CONSTRAINT ck_users_profile_cash_balance_whole CHECK (typeof(cash_balance) IN ('integer')),
     CONSTRAINT ck_users_profile_realized_pnl_whole CHECK (typeof(realized_pnl) IN ('integer')),

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from starlette.datastructures import State
 from starlette.responses import RedirectResponse
 
@@ -24,6 +24,7 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
 from paperdesk.ledger import routes as ledger_routes
+from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof import routes as proof_routes
 from paperdesk.ledger.proof.keeper import Keeper
@@ -32,8 +33,11 @@ from paperdesk.logs import configure_logging
 from paperdesk.market import routes as market_routes
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import PriceSource
-from paperdesk.market.sources import source_for
+from paperdesk.market.sources import hours_for, source_for
+from paperdesk.orders import position_routes
 from paperdesk.orders import routes as order_routes
+from paperdesk.orders.matching.matcher import ORDERS, Matcher, tell_of
+from paperdesk.orders.venue import Venue
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.portfolio.statement import Statements
@@ -56,6 +60,7 @@ page. Errors are `application/problem+json` with a stable `code` and a sentence 
 ROUTERS = (
     portfolio_routes.router,
     order_routes.router,
+    position_routes.router,
     ledger_routes.router,
     proof_routes.router,
     watchlist_routes.router,
@@ -68,7 +73,7 @@ class DatabaseHealth(Answer):
 
     dialect: Literal["sqlite", "postgresql"]
     journal_mode: Annotated[str | None, Field(description="wal on SQLite, null on PostgreSQL")]
-    revision: Annotated[str, Field(examples=["0004"])]
+    revision: Annotated[str, Field(examples=["0007"])]
 
 
 class MarketHealth(Answer):
@@ -110,6 +115,8 @@ class Desk:
         self.leadership: Leadership
         self.market: Market
         self.ledger: Ledger
+        self.venue: Venue
+        self.matcher: Matcher
         self.standing: Standing
         self.keeper: Keeper
         self.supervisor = Supervisor(clock)
@@ -139,11 +146,20 @@ class Desk:
             source = self.source or source_for(self.settings, self.clock)
             self.market = Market(self.database, source, self.clock, self.leadership)
             stack.push_async_callback(self.market.close)
+            self.venue = Venue(self.market.board, self.clock, hours_for(self.settings))
+            self.matcher = Matcher(self.database, self.venue)
+            self.market.tell(self.matcher.heard_prices)
+            self.leadership.listen(ORDERS, self.matcher.heard_of)
             await self.leadership.elect()
             await self.market.load(follows=not self.leadership.leads)
             statements = Statements(self.market.board)
             snapshots = SnapshotRecorder(statements, self.clock, self.standing.is_open)
-            self.ledger = Ledger(self.database, [snapshots.record], self.standing.check)
+            self.ledger = Ledger(
+                self.database,
+                hooks=[snapshots.after_batch, self._tell_leader],
+                listeners=[self.matcher.heard_orders],
+                check=self.standing.check,
+            )
             stack.push_async_callback(self.ledger.close)
             self._share_out(snapshots)
             stack.push_async_callback(self.leadership.stop)
@@ -154,6 +170,7 @@ class Desk:
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
+            state.venue = self.venue
             state.statements = statements
             state.standing = self.standing
             state.keeper = self.keeper
@@ -170,9 +187,15 @@ class Desk:
         leadership.while_leading("feed", market.lead)
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
+        leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
         leadership.while_leading("proof", self.keeper.run)
         leadership.while_following("prices", market.follow)
         leadership.while_following("demand", market.tell_demand)
+
+    def _tell_leader(self, connection: Connection, batch: Batch) -> None:
+        """Tell the process that matches of the orders that a batch of this one changed."""
+        if self.leadership.shared and not self.leadership.leads:
+            tell_of(connection, batch.orders)
 
     def stop_streams(self) -> None:
         """End every open stream: a server would wait for them for ever."""

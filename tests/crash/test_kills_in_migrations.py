@@ -10,7 +10,7 @@ from sqlalchemy import text
 from paperdesk.db import migrate
 from paperdesk.db.engine import Database
 from support.kills import ROUNDS, sabotaged
-from support.migrations import contents, go
+from support.migrations import as_in, contents, go
 from support.program import Program
 from support.rows import fill
 from support.sabotage import LAST_WORDS
@@ -38,11 +38,11 @@ async def test_a_killed_migration_leaves_the_database_as_it_was(
     async with database.writer.begin() as connection:
         await connection.run_sync(fill)
     await database.close()
-    before = await contents(database_url)
-    assert all(before.values())
+    assert all((await contents(database_url)).values())
 
     for _ in range(ROUNDS):
         await go(database_url, "downgrade", OLDEST)
+        lower = await contents(database_url)
         for statement in random.sample(STATEMENTS, 3):
             trap = sabotaged(program, SABOTAGE=f"in-migration:{statement}", SABOTAGE_AT_ONCE="1")
             killed = trap("migrate")
@@ -51,4 +51,4 @@ async def test_a_killed_migration_leaves_the_database_as_it_was(
             assert await revision_of(database_url) == OLDEST
 
         assert program("migrate").code == 0
-        assert await contents(database_url) == before
+        assert as_in(await contents(database_url), lower) == lower

@@ -48,6 +48,9 @@ REFUSED = [
     ("orders", "quantity", "NULL", "ck_orders_quantity_or_notional"),
     ("orders", "notional", "1", "ck_orders_quantity_or_notional"),
     ("orders", "filled_quantity", "-1", "ck_orders_filled_quantity_not_negative"),
+    ("orders", "reserved_cash", "-1", "ck_orders_reserved_not_negative"),
+    ("orders", "reserved_quantity", "-1", "ck_orders_reserved_not_negative"),
+    ("orders", "closed_at", "'2026-11-22T00:00:00.000000Z'", "ck_orders_open_or_closed"),
     ("trades", "quantity", "0", "ck_trades_quantity_positive"),
     ("trades", "price", "0", "ck_trades_price_positive"),
     ("position_adjustments", "denominator", "0", "ck_position_adjustments_ratio_positive"),
@@ -130,6 +133,15 @@ def test_enum_lists_the_documented_values_named_as_they_are(table: str, column: 
     assert getattr(models, kind.enum_class.__name__) is kind.enum_class
 
 
+def literals(table: Table, column: str, value: str) -> dict[str, str]:
+    """Return what to insert, so that nothing but the enum can be what is refused."""
+    found = {column: f"'{value}'"}
+    if (table.name, column) == ("orders", "status"):
+        is_open = value in {"new", "accepted", "partially_filled", "held"}
+        found["closed_at"] = "NULL" if is_open else "'2026-11-22T00:00:00.000000Z'"
+    return found
+
+
 @pytest.mark.parametrize(
     ("table", "column", "kind"), ENUM_COLUMNS, ids=lambda value: getattr(value, "name", value)
 )
@@ -139,12 +151,12 @@ async def test_value_outside_an_enum_is_refused_by_the_database(
     async with database.writer.connect() as connection:
         for value in kind.enums:
             async with connection.begin_nested() as savepoint:
-                literal = {column: f"'{value}'"}
+                literal = literals(table, column, value)
                 await connection.run_sync(lambda sync, c=literal: insert_raw(sync, table, **c))
                 await savepoint.rollback()
         for value in ("unheard_of", str(kind.enums[0]).swapcase(), ""):
             savepoint = await connection.begin_nested()
-            literal = {column: f"'{value}'"}
+            literal = literals(table, column, value)
             with pytest.raises(IntegrityError) as refused:
                 await connection.run_sync(lambda sync, c=literal: insert_raw(sync, table, **c))
             await savepoint.rollback()

@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -37,7 +38,7 @@ STOCKS = {
 }
 
 
-async def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
+async def contents(database: Database) -> dict[str, list[dict[str, Any]]]:
     async with database.reader.connect() as connection:
         return await connection.run_sync(everything)
 

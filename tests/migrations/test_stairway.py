@@ -5,7 +5,7 @@ from alembic.script import ScriptDirectory
 
 from paperdesk.db import migrate
 from paperdesk.db.engine import Database
-from support.migrations import contents, go
+from support.migrations import as_in, contents, go
 from support.rows import fill
 
 REVISIONS = [
@@ -30,13 +30,17 @@ async def test_each_step_down_and_up_keeps_every_row(full_url: str) -> None:
     assert all(before.values())
     for revision in REVISIONS[1:]:
         await go(full_url, "downgrade", revision)
-        assert await contents(full_url) == before
+        lower = await contents(full_url)
+        # Columns that came later lose what they say; nothing else may.
+        assert lower == as_in(before, lower)
         await go(full_url, "upgrade", "head")
-        assert await contents(full_url) == before
+        assert as_in(await contents(full_url), lower) == lower
     await go(full_url, "downgrade", REVISIONS[-1])
+    lowest = await contents(full_url)
+    assert lowest.keys() == before.keys()
     for revision in reversed(REVISIONS):
         await go(full_url, "upgrade", revision)
-        assert await contents(full_url) == before
+        assert as_in(await contents(full_url), lowest) == lowest
 
 
 async def test_all_the_way_down_leaves_nothing_and_up_again_works(full_url: str) -> None:

@@ -16,7 +16,7 @@ from paperdesk.ledger.cash import MoveCash, Moved
 from paperdesk.ledger.lane.writer import Booked
 from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovementKind
-from paperdesk.orders.market_order import Filled
+from paperdesk.orders.commands.place_order import Placed
 from support.databases import START
 from support.observed import (
     booked_entry,
@@ -28,7 +28,7 @@ from support.observed import (
 from support.reference import Booking, Command, Move, ReferenceDesk, Refusal
 from support.trading import TradingDesk, assert_books_hold
 
-Answer = Booked[Filled | Moved] | BaseException
+Answer = Booked[Placed | Moved] | BaseException
 
 
 class Beside:
@@ -144,7 +144,7 @@ class Beside:
             account = self.model.accounts[view.id]
             assert published_statement(view) == account.statements[view.sequence - 1], view.id
 
-    def _compare_answer(self, command: Command, answer: Answer) -> Booked[Filled | Moved] | None:
+    def _compare_answer(self, command: Command, answer: Answer) -> Booked[Placed | Moved] | None:
         expected = self.model.execute(command)
         if isinstance(answer, Refused):
             assert isinstance(expected, Refusal), f"{command} was refused: {answer}"

@@ -34,7 +34,7 @@ from support.trading import trading
 MESSAGES = 2500
 """More than are in memory at once."""
 
-Everything = dict[str, list[tuple[Any, ...]]]
+Everything = dict[str, list[dict[str, Any]]]
 
 
 def ignored(_doing: str, _done: int, _total: int) -> None:

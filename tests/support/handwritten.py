@@ -77,6 +77,7 @@ class Scribe:
             "filled_at": last if whole else None,
             "source": "test",
             "submitted_at": self.now,
+            "closed_at": None if rest.get("status") is OrderStatus.new else last,
         }
         self.session.execute(insert(Order).values(values | rest))
         for q, price in fills:

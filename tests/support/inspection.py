@@ -44,7 +44,11 @@ def _autoincrement(connection: Connection, table: str) -> bool:
 
 
 def _plain(item: Any) -> dict[str, Any]:
-    return {key: value for key, value in dict(item).items() if value}
+    found = {key: value for key, value in dict(item).items() if value}
+    # Such as the condition of a partial index, whose object equals no other.
+    if options := found.get("dialect_options"):
+        found["dialect_options"] = {name: str(value) for name, value in options.items()}
+    return found
 
 
 def _sorted(items: Any) -> list[dict[str, Any]]:

@@ -12,13 +12,13 @@ from paperdesk.ledger.proof.proving import Problem, prove
 from paperdesk.ledger.proof.state import state_hash
 from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovement, Order, Position, Trade, UserProfile
-from paperdesk.orders.market_order import Filled
+from paperdesk.orders.commands.place_order import Placed
 from support.reference import Ask, Command, Entry, Move, Statement
 
 
-def booked_entry(result: Filled | Moved) -> Entry:
+def booked_entry(result: Placed | Moved) -> Entry:
     """Return the entry that a command was answered with."""
-    return trade_entry(result.trade) if isinstance(result, Filled) else cash_entry(result.movement)
+    return trade_entry(result.trade) if isinstance(result, Placed) else cash_entry(result.movement)
 
 
 def trade_entry(trade: Trade) -> Entry:

@@ -11,24 +11,21 @@ from sqlalchemy import Connection, Engine, event, select
 
 from paperdesk.db import engine
 from paperdesk.ledger.lane import lanes
-from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.lane.writer import Ledger
-from paperdesk.ledger.views import AccountView
 from paperdesk.models import Order
 
 
 def _answer_before_commit() -> None:
     book = Ledger._book
 
-    def book_and_answer(
-        self: Ledger, connection: Connection, batch: Sequence[Pending]
-    ) -> list[AccountView]:
-        views = book(self, connection, batch)
+    def book_and_answer(self: Ledger, connection: Connection, batch: Sequence[Pending]) -> Batch:
+        changed = book(self, connection, batch)
         lanes._answer_in_their_loops(batch)
         # The answers are on their way while COMMIT is still to come.
         time.sleep(0.02)
-        return views
+        return changed
 
     Ledger._book = book_and_answer
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Connection, Enum, Table, inspect
+from sqlalchemy import Column, Connection, Enum, Table, inspect, select
 from sqlalchemy.types import JSON, Boolean, Float, Integer, LargeBinary, String
 
 from paperdesk.db.types import FixedPoint, UtcDateTime
@@ -20,7 +20,8 @@ def row(table: Table, number: int = 1) -> dict[str, Any]:
     values = {column.name: _value(column, number) for column in table.columns}
     match table.name:
         case "orders":
-            values["notional"] = None
+            # An open one, by its first status.
+            values |= {"notional": None, "closed_at": None}
         case "signals":
             values["signal_id"] = f"{number:064d}"
         case _:
@@ -50,15 +51,18 @@ def fill(connection: Connection, number: int = 1) -> None:
             add(connection, table, number)
 
 
-def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows of all tables that there are, as plain values in the order of their keys."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    there = inspect(connection).get_table_names()
+def everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of all tables and columns that there are, in the order of their keys."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    inspector = inspect(connection)
+    there = inspector.get_table_names()
     for table in TABLES:
         if table.name not in there:
             continue
-        query = table.select().order_by(*table.primary_key.columns)
-        found[table.name] = [tuple(one) for one in connection.execute(query)]
+        names = {column["name"] for column in inspector.get_columns(table.name)}
+        query = select(*(column for column in table.columns if column.name in names))
+        rows = connection.execute(query.order_by(*table.primary_key.columns))
+        found[table.name] = [dict(one) for one in rows.mappings()]
     return found
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -13,6 +14,7 @@ from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.ledger.journal import FIRST_HASH, canonical_bytes
 from paperdesk.ledger.lane.writer import Booked, Ledger
+from paperdesk.market.hours import Hours, RoundTheClock
 from paperdesk.market.quotes import QuoteBoard, Tick
 from paperdesk.models import (
     Base,
@@ -23,43 +25,92 @@ from paperdesk.models import (
     Trade,
     UserProfile,
 )
-from paperdesk.orders.market_order import Filled, MarketOrder
+from paperdesk.orders.commands.place_order import Placed, PlaceOrder, Sender
+from paperdesk.orders.matching.matcher import Matcher
+from paperdesk.orders.terms import Terms
+from paperdesk.orders.venue import Venue
+
+AMOUNTS = {
+    "quantity",
+    "notional",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "take_profit",
+}
 
 
 class TradingDesk:
     """A ledger, a board and a clock: what it takes to trade without HTTP."""
 
-    def __init__(self, database: Database, clock: ManualClock) -> None:
+    def __init__(self, database: Database, clock: ManualClock, hours: Hours | None = None) -> None:
         self.database = database
         self.clock = clock
         self.board = QuoteBoard(clock, timedelta(seconds=0.5))
-        self.ledger = Ledger(database)
+        self.venue = Venue(self.board, clock, hours or RoundTheClock(ZoneInfo("America/New_York")))
+        self.matcher = Matcher(database, self.venue)
+        self._matches = False
+        self.ledger = Ledger(database, listeners=[self.matcher.heard_orders])
 
-    def price(self, ticker: str, price: str) -> None:
+    def price(self, ticker: str, price: str, volume: str | None = None) -> None:
         now = self.clock.now()
-        self.board.put(ticker, Tick(Decimal(price), now), "test", now)
+        shares = None if volume is None else Decimal(volume)
+        self.board.put(ticker, Tick(Decimal(price), now, shares), "test", now)
 
-    def order(self, side: str, quantity: str, ticker: str = "AAPL", **rest: Any) -> MarketOrder:
-        return MarketOrder(
-            account_id=rest.pop("account_id", "default"),
-            ticker=ticker,
-            side=Side(side),
-            quantity=Decimal(quantity),
-            source="test",
-            board=self.board,
-            clock=self.clock,
-            **rest,
+    def order(
+        self,
+        side: str,
+        quantity: str | None,
+        ticker: str = "AAPL",
+        *,
+        account_id: str = "default",
+        client_order_id: str | None = None,
+        strategy: str | None = None,
+        note: str | None = None,
+        whole: bool = True,
+        **terms: Any,
+    ) -> PlaceOrder:
+        """Return the command for an order; prices may be given as text."""
+        exact: dict[str, Any] = {
+            name: Decimal(value) if name in AMOUNTS and value is not None else value
+            for name, value in {**terms, "quantity": quantity}.items()
+        }
+        return PlaceOrder(
+            Sender(account_id, "test", client_order_id, strategy, note),
+            Terms(ticker, Side(side), **exact),
+            self.venue,
+            whole,
         )
 
     async def trade(
         self, side: str, quantity: str, ticker: str = "AAPL", **rest: Any
-    ) -> Booked[Filled]:
+    ) -> Booked[Placed]:
+        """Place a market order that is filled at once."""
         return await self.ledger.submit(self.order(side, quantity, ticker, **rest))
+
+    async def place(
+        self, side: str, quantity: str | None, ticker: str = "AAPL", **rest: Any
+    ) -> Placed:
+        """Place an order that may rest."""
+        order = self.order(side, quantity, ticker, whole=False, **rest)
+        return (await self.ledger.submit(order)).result
+
+    async def move(self, ticker: str, price: str, volume: str | None = None) -> None:
+        """Give a ticker a price, and have matched what it means."""
+        if not self._matches:
+            self._matches = True
+            await self.matcher.begin()
+        self.price(ticker, price, volume)
+        self.matcher.heard_prices([ticker])
+        await self.matcher.match(self.ledger)
 
 
 @asynccontextmanager
-async def trading(database: Database, clock: ManualClock) -> AsyncIterator[TradingDesk]:
-    desk = TradingDesk(database, clock)
+async def trading(
+    database: Database, clock: ManualClock, hours: Hours | None = None
+) -> AsyncIterator[TradingDesk]:
+    desk = TradingDesk(database, clock, hours)
     try:
         yield desk
     finally:

@@ -27,7 +27,7 @@ def view(sequence: int, shares: int) -> AccountView:
         HeldPosition(ticker, ticker, Decimal(shares), Decimal(100), Decimal(100 / shares), START)
         for ticker in TICKERS
     )
-    return AccountView(Head("default", sequence, "", Decimal(sequence), Decimal(0)), held)
+    return AccountView(Head("default", sequence, "", Decimal(sequence), Decimal(0), 0), held)
 
 
 @given(st.lists(STEPS, max_size=30))

@@ -29,6 +29,7 @@ PAGED: dict[int | str, dict[str, Any]] = {
     }
 }
 """What the OpenAPI document says of a list's answer; goes into a route's `responses`."""
+_LONGEST_ID = 36
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -65,6 +66,13 @@ def next_link(request: Request, cursor: str | None) -> dict[str, str]:
 def page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:
     """Split what a query for limit + 1 rows gave: the page, and its last row if there are more."""
     return rows[:limit], rows[limit - 1] if len(rows) > limit else None
+
+
+def id_cursor(cursor: str | None) -> str | None:
+    """Return the id in a cursor. Raises InvalidRequest if it holds none."""
+    if cursor is None or (len(cursor) <= _LONGEST_ID and cursor.isascii() and cursor.isprintable()):
+        return cursor
+    raise InvalidRequest("cursor: use the one from the Link header of the page before.")
 
 
 def number_cursor(cursor: str | None) -> int | None:

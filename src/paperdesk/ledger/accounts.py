@@ -1,5 +1,6 @@
 """Accounts: opening one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.ids import new_id
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.rules import Rules
 from paperdesk.models import (
     PRIMARY_LIST,
     CashMovement,
@@ -16,6 +18,22 @@ from paperdesk.models import (
 )
 
 OPENING_KEY = "opening"
+
+
+@dataclass(frozen=True, slots=True)
+class SetRules:
+    """Have an account's orders filled by other rules; open orders too, from now on."""
+
+    account_id: str
+    rules: Rules
+    key: None = None
+
+    def __call__(self, books: Books) -> Rules:
+        """Set them. Raises NotFound where there is no such account."""
+        account = books.account(self.account_id)
+        if account.rules != self.rules:
+            account.govern(self.rules)
+        return self.rules
 
 
 def open_account(

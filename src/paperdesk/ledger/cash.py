@@ -52,14 +52,16 @@ class MoveCash:
                 raise IdempotencyMismatch(
                     "This key was used before for an order. Use a new key for a movement of cash."
                 )
-        cash = account.cash + self._change
-        if cash < 0:
+        if account.available_cash + self._change < 0:
+            reserved = account.cash - account.available_cash
+            there = f"{_dollars(account.available_cash)} is there"
+            if reserved:
+                there += f" beside the {_dollars(reserved)} that open orders set aside"
             raise InsufficientCash(
-                f"Withdrawing {_dollars(self.amount)} needs that much cash, and "
-                f"{_dollars(account.cash)} is there. Withdraw less, or sell something "
-                "first."
+                f"Withdrawing {_dollars(self.amount)} needs that much cash, and {there}. Withdraw "
+                "less, or sell something first."
             )
-        if cash > booking.LARGEST_AMOUNT:
+        if account.cash + self._change > booking.LARGEST_AMOUNT:
             raise InvalidRequest(
                 "An account may hold at most $1,000,000,000 in cash. Deposit less."
             )

@@ -23,6 +23,16 @@ class Fill(NamedTuple):
     after: booking.Holding
 
 
+class SetAside(NamedTuple):
+    """What is reserved for an order: cash (6 places) and shares (9 places)."""
+
+    cash: Decimal
+    shares: Decimal
+
+
+NOTHING_SET_ASIDE = SetAside(_ZERO, _ZERO)
+
+
 def book_fill(
     books: Books,
     order: Order,
@@ -31,14 +41,16 @@ def book_fill(
     price: Decimal,
     fee: Decimal,
     now: datetime,
+    set_aside: SetAside = NOTHING_SET_ASIDE,
 ) -> Trade:
     """Book a fill of an order at a price: the trade in the journal, the cash and the position.
 
-    Everything is checked before anything is changed. Raises InsufficientCash or InsufficientShares
-    where the account cannot cover it, InvalidRequest where an amount would pass the desk's caps.
+    `set_aside` is what the order itself reserved. Everything is checked before anything is changed.
+    Raises InsufficientCash or InsufficientShares where the account cannot cover it, InvalidRequest
+    where an amount would pass the desk's caps.
     """
     account = books.account(order.user_id)
-    fill = fill_of(account, order.ticker, order.side, quantity, price, fee)
+    fill = fill_of(account, order.ticker, order.side, quantity, price, fee, set_aside)
     trade = unattached(
         Trade,
         id=new_id(),
@@ -65,23 +77,25 @@ def fill_of(
     quantity: Decimal,
     price: Decimal,
     fee: Decimal,
+    set_aside: SetAside = NOTHING_SET_ASIDE,
 ) -> Fill:
     """Return what a fill would do to an account; nothing is changed.
 
-    Raises InsufficientCash or InsufficientShares where the account cannot cover it, InvalidRequest
-    where an amount would pass the desk's caps.
+    It may use what no open order is about to use, and what is `set_aside` for it. Raises
+    InsufficientCash or InsufficientShares where the account cannot cover it, InvalidRequest where
+    an amount would pass the desk's caps.
     """
     before = account.holding(ticker)
     value = booking.value_of(quantity, price)
     if side is Side.buy:
-        _check_cash(account, ticker, quantity, value + fee)
+        _check_cash(account, ticker, quantity, value + fee, set_aside)
         after, realized = booking.bought(before, quantity, value), _ZERO
         if after.quantity > booking.LARGEST_AMOUNT:
             raise InvalidRequest("A position may have at most 1,000,000,000 shares. Buy less.")
         if after.cost_basis > booking.LARGEST_SUM:
             raise InvalidRequest("A position may cost at most $1,000,000,000,000. Buy less.")
     else:
-        _check_shares(account, before, ticker, quantity, value - fee)
+        _check_shares(account, ticker, quantity, value - fee, set_aside)
         sale = booking.sold(before, quantity, value)
         after, realized = sale.left, sale.realized_pnl
         if abs(account.realized_pnl + realized) > booking.LARGEST_SUM:
@@ -97,32 +111,53 @@ def fill_of(
     return Fill(value, realized, after)
 
 
-def _check_cash(account: AccountBook, ticker: str, quantity: Decimal, cost: Decimal) -> None:
+def _check_cash(
+    account: AccountBook, ticker: str, quantity: Decimal, cost: Decimal, set_aside: SetAside
+) -> None:
     if cost > booking.LARGEST_AMOUNT:
         raise InvalidRequest("An order may be worth at most $1,000,000,000. Buy less at once.")
-    if cost > account.cash:
+    if cost > min(account.available_cash + set_aside.cash, account.cash):
         raise InsufficientCash(
             f"Buying {quantity.normalize():f} {ticker} costs ${cost:,.2f}, and "
-            f"${account.cash:,.2f} is there. Buy less, or sell something first."
+            f"{cash_there(account)}. Buy less, or sell something first."
         )
 
 
 def _check_shares(
-    account: AccountBook,
-    held: booking.Holding,
-    ticker: str,
-    quantity: Decimal,
-    proceeds: Decimal,
+    account: AccountBook, ticker: str, quantity: Decimal, proceeds: Decimal, set_aside: SetAside
 ) -> None:
-    if quantity > held.quantity:
+    held = account.holding(ticker).quantity
+    if quantity > min(account.available_shares(ticker) + set_aside.shares, held):
         raise InsufficientShares(
             f"Selling {quantity.normalize():f} {ticker} needs that many shares, and "
-            f"{held.quantity.normalize():f} are held. Sell at most those."
+            f"{shares_there(account, ticker)}. Sell at most those."
         )
-    if account.cash + proceeds < 0:
+    if account.available_cash + proceeds < 0:
         raise InsufficientCash(
             f"The fee of this sale is ${-proceeds:,.2f} more than it brings, and "
-            f"${account.cash:,.2f} is there. Sell more at once, or deposit first."
+            f"{cash_there(account)}. Sell more at once, or deposit first."
         )
     if max(account.cash + proceeds, proceeds) > booking.LARGEST_AMOUNT:
         raise InvalidRequest("An account may hold at most $1,000,000,000 in cash. Sell less.")
+
+
+def cash_there(account: AccountBook) -> str:
+    """Return a clause on how much cash may be spent: why less than there is, if so."""
+    available = account.available_cash
+    if available == account.cash:
+        return f"${account.cash:,.2f} is there"
+    return (
+        f"${available:,.2f} is there beside the ${account.cash - available:,.2f} that open orders "
+        "set aside"
+    )
+
+
+def shares_there(account: AccountBook, ticker: str) -> str:
+    """Return a clause on how many shares may be sold: why less than are held, if so."""
+    held, available = account.holding(ticker).quantity, account.available_shares(ticker)
+    if available == held:
+        return f"{held.normalize():f} are held"
+    return (
+        f"{available.normalize():f} are held beside the {(held - available).normalize():f} that "
+        "open orders set aside"
+    )

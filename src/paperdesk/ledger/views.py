@@ -1,23 +1,27 @@
 """What an account holds, as the writer left it after its last booking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from paperdesk.errors import NotFound
-from paperdesk.models import Position, UserProfile
+from paperdesk.ledger.rules import PLAIN, Rules
+from paperdesk.models import AccountRules, Order, Position, UserProfile
+
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldPosition:
     """One holding: shares (9 places), what they cost (6 places), and the cost of one (9 places).
 
-    `id` is that of its row, `opened_at` when the first of the shares were bought.
+    `id` is that of its row, `opened_at` when the first of the shares were bought. `reserved` are
+    the shares that open orders are about to sell.
     """
 
     id: str
@@ -26,6 +30,12 @@ class HeldPosition:
     cost_basis: Decimal
     avg_cost: Decimal
     opened_at: datetime
+    reserved: Decimal = _ZERO
+
+    @property
+    def available(self) -> Decimal:
+        """The shares that no open order is about to sell."""
+        return self.quantity - self.reserved
 
     def __hash__(self) -> int:
         """Hash what tells holdings apart in practice, in half the time of all fields."""
@@ -33,13 +43,17 @@ class HeldPosition:
 
 
 class Head(NamedTuple):
-    """Where an account stands: the last entry of its journal, its cash and what it realised."""
+    """Where an account stands: the last entry of its journal, its cash and what it realised.
+
+    `version` grows with what leaves no entry: its open orders and its rules.
+    """
 
     id: str
     sequence: int
     hash: str
     cash_balance: Decimal
     realized_pnl: Decimal
+    version: int
 
 
 HEAD: tuple[InstrumentedAttribute[Any], ...] = (
@@ -48,16 +62,26 @@ HEAD: tuple[InstrumentedAttribute[Any], ...] = (
     UserProfile.head_hash,
     UserProfile.cash_balance,
     UserProfile.realized_pnl,
+    UserProfile.version,
 )
 """The columns of a `Head`, in its order."""
+
+_RULES: tuple[InstrumentedAttribute[Any], ...] = tuple(
+    getattr(AccountRules, field.name) for field in fields(Rules)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account at one point of its journal: `sequence` is that of the last entry it includes."""
+    """An account at one point of its journal: `sequence` is that of the last entry it includes.
+
+    `reserved_cash` is set aside for its open buy orders, in US dollars.
+    """
 
     head: Head
     positions: tuple[HeldPosition, ...]
+    reserved_cash: Decimal = _ZERO
+    rules: Rules = PLAIN
 
     @property
     def id(self) -> str:
@@ -70,6 +94,11 @@ class AccountView:
         return self.head.sequence
 
     @property
+    def point(self) -> tuple[int, int]:
+        """What grows with everything that changes the account: its sequence and its version."""
+        return self.head.sequence, self.head.version
+
+    @property
     def cash_balance(self) -> Decimal:
         """Cash, in US dollars with 6 places."""
         return self.head.cash_balance
@@ -80,24 +109,38 @@ class AccountView:
         return self.head.realized_pnl
 
     @property
-    def reserved_cash(self) -> Decimal:
-        """Cash set aside for open buy orders, in US dollars; market orders fill at once."""
-        return Decimal(0)
+    def buying_power(self) -> Decimal:
+        """The cash that no open order is about to spend, in US dollars with 6 places."""
+        return self.head.cash_balance - self.reserved_cash
 
 
 def rows_of(account_id: str) -> Select[*tuple[Any, ...]]:
     """Return the one query that reads an account with its positions, at one instant."""
+    is_open = (Order.user_id == account_id, Order.closed_at.is_(None))
+    shares = (
+        select(Order.ticker, func.sum(Order.reserved_quantity).label("reserved"))
+        .where(*is_open)
+        .group_by(Order.ticker)
+        .subquery("reserved_shares")
+    )
+    cash = select(func.coalesce(func.sum(Order.reserved_cash), 0)).where(*is_open)
     return (
         select(
             *HEAD,
+            cash.scalar_subquery(),
+            AccountRules.user_id,
+            *_RULES,
             Position.id,
             Position.ticker,
             Position.quantity,
             Position.cost_basis,
             Position.avg_cost,
             Position.opened_at,
+            func.coalesce(shares.c.reserved, 0),
         )
+        .outerjoin(AccountRules, AccountRules.user_id == UserProfile.id)
         .outerjoin(Position, Position.user_id == UserProfile.id)
+        .outerjoin(shares, shares.c.ticker == Position.ticker)
         .where(UserProfile.id == account_id)
         .order_by(Position.ticker)
     )
@@ -107,9 +150,11 @@ def view_from(rows: Sequence[Row[*tuple[Any, ...]]]) -> AccountView:
     """Return the view that the rows of `rows_of` show. Raises NotFound where there are none."""
     if not rows:
         raise NotFound("There is no such account.")
-    end = len(Head._fields)
-    held = tuple(HeldPosition(*row[end:]) for row in rows if row[end] is not None)
-    return AccountView(Head(*rows[0][:end]), held)
+    head, (reserved_cash, has_rules, *rest) = rows[0][: len(HEAD)], rows[0][len(HEAD) :]
+    rules = Rules(*rest[: len(_RULES)]) if has_rules else PLAIN
+    first = len(HEAD) + 2 + len(_RULES)
+    held = tuple(HeldPosition(*row[first:]) for row in rows if row[first] is not None)
+    return AccountView(Head(*head), held, reserved_cash, rules)
 
 
 def read_view(connection: Connection, account_id: str) -> AccountView:

@@ -1,7 +1,7 @@
 """The market as the rest of the desk sees it: quotes kept fresh, stored, and streamed."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -73,6 +73,11 @@ class Market:
         self._recorder = Recorder(self._leadership, self.board, self.bars)
         self._follower = Follower(database, self.board, self._demand, clock)
         self._asked = asyncio.Event()
+        self._heard_by: list[Callable[[Iterable[str]], None]] = []
+
+    def tell(self, heard: Callable[[Iterable[str]], None]) -> None:
+        """Call `heard` with the tickers of new prices, once they are on the board."""
+        self._heard_by.append(heard)
 
     async def load(self, *, follows: bool = False) -> None:
         """Put the stored quotes on the board; they are stale until the source confirms them.
@@ -233,6 +238,8 @@ class Market:
         else:
             for quote in quotes:
                 self.board.restore(quote)
+        for heard in self._heard_by:
+            heard(quote.ticker for quote in quotes)
         for quote in quotes:
             if last.get(quote.ticker) != quote.timestamp:
                 self.bars.add(quote.ticker, quote.price, quote.timestamp)

@@ -59,7 +59,15 @@ class Follower:
         """Return the quotes that were stored last, by this process or another."""
         async with self._database.read() as session:
             return [
-                Quote(q.ticker, q.price, q.previous_price, q.timestamp, q.received_at, q.source)
+                Quote(
+                    q.ticker,
+                    q.price,
+                    q.previous_price,
+                    q.timestamp,
+                    q.received_at,
+                    q.source,
+                    q.volume,
+                )
                 for q in await session.scalars(stored_quotes())
             ]
 

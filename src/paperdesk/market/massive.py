@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import islice
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from paperdesk.clock import Clock
 from paperdesk.errors import SettingsError
-from paperdesk.market.quotes import SourceUnavailable, Tick, usable
+from paperdesk.market.quotes import LARGEST_PRICE, SourceUnavailable, Tick, usable
 
 _SNAPSHOT = "/v2/snapshot/locale/us/markets/stocks/tickers"
 _TICKERS_A_REQUEST = 100
@@ -43,6 +43,8 @@ class Massive:
         self.interval = interval
         self._clock = clock
         self._not_before: datetime | None = None
+        self._volumes: dict[str, Decimal] = {}
+        """The day's volume of each ticker, as it was last answered."""
         self._client = httpx2.AsyncClient(
             base_url=base_url.rstrip("/"),
             headers={"Authorization": f"Bearer {_spelled(key)}"},
@@ -129,7 +131,21 @@ class Massive:
             ticker = _member(row, "ticker")
             price = _price(row)
             if ticker in wanted and price is not None:
-                yield ticker, Tick(price, self._moment(row))
+                yield ticker, Tick(price, self._moment(row), self._volume(ticker, row))
+
+    def _volume(self, ticker: str, row: Any) -> Decimal | None:
+        """Return what was traded since the answer before, from the day's volume; None if unknown.
+
+        A new day begins at zero again.
+        """
+        total = _amount(_member(_member(row, "day"), "v"))
+        if total is None or not 0 <= total <= LARGEST_PRICE:
+            return None
+        total = total.quantize(Decimal(1), ROUND_DOWN)
+        before, self._volumes[ticker] = self._volumes.get(ticker), total
+        if before is None:
+            return None
+        return total - before if total >= before else total
 
     def _moment(self, row: Any) -> datetime:
         """Return when the price was made, never later than now."""

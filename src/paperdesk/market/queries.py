@@ -18,14 +18,8 @@ from sqlalchemy.orm import aliased
 
 from paperdesk.db.types import UtcDateTime
 from paperdesk.market.bars import Timeframe
-from paperdesk.models import Order, OrderStatus, Position, PriceBar, Quote, Stock, WatchlistEntry
+from paperdesk.models import Order, Position, PriceBar, Quote, Stock, WatchlistEntry
 
-OPEN_STATUSES = (
-    OrderStatus.new,
-    OrderStatus.accepted,
-    OrderStatus.partially_filled,
-    OrderStatus.held,
-)
 _MINUTE = Timeframe.minute.value
 
 
@@ -34,7 +28,7 @@ def tickers_of_the_books() -> CompoundSelect[str]:
     return union(
         select(WatchlistEntry.ticker),
         select(Position.ticker),
-        select(Order.ticker).where(Order.status.in_(OPEN_STATUSES)),
+        select(Order.ticker).where(Order.closed_at.is_(None)),
         select(Stock.ticker),
     )
 

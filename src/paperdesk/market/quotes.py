@@ -33,15 +33,22 @@ def parse_ticker(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A price as a source gave it: US dollars, and when the market made it."""
+    """A price as a source gave it: US dollars, and when the market made it.
+
+    `volume` is how many shares were traded since the tick before, where the source says so.
+    """
 
     price: Decimal
     timestamp: datetime
+    volume: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The latest price of a ticker, the one before it, and when the source last confirmed it."""
+    """The latest price of a ticker, the one before it, and when the source last confirmed it.
+
+    `volume` is how many shares were traded since the quote before, None where that is not known.
+    """
 
     ticker: str
     price: Decimal
@@ -49,6 +56,7 @@ class Quote:
     timestamp: datetime
     received_at: datetime
     source: str
+    volume: Decimal | None = None
 
     @property
     def change(self) -> Decimal:
@@ -143,7 +151,7 @@ class QuoteBoard:
             previous = last.previous_price
         else:
             previous = last.price
-        return Quote(ticker, price, previous, tick.timestamp, received_at, source)
+        return Quote(ticker, price, previous, tick.timestamp, received_at, source, tick.volume)
 
     def restore(self, quote: Quote) -> None:
         """Put a quote on the board as it is, such as one that another run or process stored."""

@@ -87,6 +87,7 @@ class Recorder:
                     "ticker": quote.ticker,
                     "price": quote.price,
                     "previous_price": quote.previous_price,
+                    "volume": quote.volume,
                     "source": quote.source,
                     "timestamp": quote.timestamp,
                     "received_at": quote.received_at,

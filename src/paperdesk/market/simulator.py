@@ -25,6 +25,9 @@ _MEMORY = 2_000_000
 _FURTHEST = 3.0
 """The log price never leaves start ± 3: a twentieth to twenty times the start price."""
 
+_DOLLARS_A_TICK = 50_000.0
+"""About what changes hands in half a second of a stock with ten billion dollars a day."""
+
 _BELIEVABLE = (Decimal("0.01"), Decimal(10_000_000))
 _MOST_PATHS, _PATHS_KEPT = 6_000, 4_000
 
@@ -91,7 +94,8 @@ class Simulator:
             if path:
                 path.last = self._fetches
                 self._move(path, shared)
-                ticks[ticker] = Tick(_rounded(path.anchor * exp(path.deviation)), now)
+                price = _rounded(path.anchor * exp(path.deviation))
+                ticks[ticker] = Tick(price, now, self._volume(path, price))
         if len(paths) > _MOST_PATHS:
             self._forget_the_oldest()
         return ticks
@@ -150,6 +154,11 @@ class Simulator:
         )
         deviation = path.deviation * (1 - 1 / _MEMORY) + path.step * wave + jump
         path.deviation = max(-_FURTHEST, min(_FURTHEST, deviation))
+
+    def _volume(self, path: _Path, price: Decimal) -> Decimal:
+        """Return how many shares change hands in a tick: more on some, fewer on others."""
+        activity, _ = _noise(path.key[::-1], path.joined + path.taken)
+        return Decimal(max(1, round(_DOLLARS_A_TICK / float(price) * exp(activity))))
 
     def _key(self, kind: str, name: str) -> bytes:
         text = b"\0".join((self._root, kind.encode(), name.encode()))

@@ -1,7 +1,7 @@
 """The schema: every table as a declarative model, and every enum."""
 
 from paperdesk.db.base import Base
-from paperdesk.models.accounts import DEFAULT_ACCOUNT, ApiKey, UserProfile
+from paperdesk.models.accounts import DEFAULT_ACCOUNT, AccountRules, ApiKey, UserProfile
 from paperdesk.models.chat import ChatMessage
 from paperdesk.models.desk import DeskMeta
 from paperdesk.models.enums import (
@@ -12,6 +12,8 @@ from paperdesk.models.enums import (
     JobMode,
     JobStatus,
     LogLevel,
+    OrderClass,
+    OrderLeg,
     OrderStatus,
     OrderType,
     PositionAdjustmentKind,
@@ -34,6 +36,7 @@ from paperdesk.models.watchlists import PRIMARY_LIST, Watchlist, WatchlistEntry
 __all__ = [
     "DEFAULT_ACCOUNT",
     "PRIMARY_LIST",
+    "AccountRules",
     "ApiKey",
     "Atomicity",
     "AuditLog",
@@ -51,6 +54,8 @@ __all__ = [
     "JobStatus",
     "LogLevel",
     "Order",
+    "OrderClass",
+    "OrderLeg",
     "OrderStatus",
     "OrderType",
     "PortfolioSnapshot",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from paperdesk.clock import utc_now
 from paperdesk.db.base import Base
-from paperdesk.db.types import Id, Instant, Json, Money, Name
+from paperdesk.db.types import Id, Instant, Json, Money, Name, Percent
 from paperdesk.ids import new_id
 
 DEFAULT_ACCOUNT = "default"
@@ -19,6 +19,7 @@ class UserProfile(Base):
     `cash_balance` and `realized_pnl` are US dollars with 6 places. Both, with the positions, are
     the materialised view of the journal, and only the ledger's writer changes them. `head_sequence`
     and `head_hash` are those of the newest journal entry (0 and 64 zeros before the first).
+    `version` grows with what leaves no entry there: open orders and the account's rules.
     """
 
     __tablename__ = "users_profile"
@@ -34,6 +35,41 @@ class UserProfile(Base):
     head_sequence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     head_hash: Mapped[str] = mapped_column(default="0" * 64, server_default="0" * 64)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+
+
+class AccountRules(Base):
+    """How an account's orders are filled. Without a row: at the quote, at no cost.
+
+    `spread_bps` is the whole distance between bid and ask, `slippage_bps` what a market order pays
+    beyond, both in hundredths of a percent of the price. A commission is `commission_per_share`
+    (US dollars) for each share plus `commission_percent` of the value, and at least
+    `commission_minimum` (US dollars) an order. `volume_percent` is how much of what is traded
+    between two prices one order may take; NULL: all it wants.
+    """
+
+    __tablename__ = "account_rules"
+    __table_args__ = (
+        CheckConstraint(
+            "spread_bps >= 0 AND slippage_bps >= 0 AND commission_per_share >= 0 "
+            "AND commission_percent >= 0 AND commission_minimum >= 0",
+            name="costs_not_negative",
+        ),
+        CheckConstraint("volume_percent > 0", name="volume_positive"),
+    )
+
+    user_id: Mapped[Id] = mapped_column(ForeignKey("users_profile.id"), primary_key=True)
+    spread_bps: Mapped[Percent] = mapped_column(default=Decimal(0), server_default=text("0"))
+    slippage_bps: Mapped[Percent] = mapped_column(default=Decimal(0), server_default=text("0"))
+    commission_per_share: Mapped[Money] = mapped_column(
+        default=Decimal(0), server_default=text("0")
+    )
+    commission_percent: Mapped[Percent] = mapped_column(
+        default=Decimal(0), server_default=text("0")
+    )
+    commission_minimum: Mapped[Money] = mapped_column(default=Decimal(0), server_default=text("0"))
+    volume_percent: Mapped[Percent | None]
+    updated_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 
 class ApiKey(Base):

@@ -31,6 +31,23 @@ class TimeInForce(StrEnum):
     cls = "cls"
 
 
+class OrderClass(StrEnum):
+    """How an order is linked with others: not, as an entry with exits, or one or the other."""
+
+    simple = "simple"
+    bracket = "bracket"
+    oco = "oco"
+    oto = "oto"
+
+
+class OrderLeg(StrEnum):
+    """What an order is among linked ones."""
+
+    entry = "entry"
+    take_profit = "take_profit"
+    stop_loss = "stop_loss"
+
+
 class OrderStatus(StrEnum):
     """Where an order is in its life."""
 

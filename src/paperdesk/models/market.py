@@ -12,7 +12,8 @@ from paperdesk.db.types import Instant, Name, Price, Quantity, Ticker
 class Quote(Base):
     """The latest price of a ticker, in US dollars with 9 places.
 
-    `timestamp` is when the market made the price, `received_at` when the source last confirmed it.
+    `timestamp` is when the market made the price, `received_at` when the source last confirmed it,
+    `volume` how many shares were traded since the quote before, NULL where that is not known.
     On PostgreSQL the table is unlogged: after a crash it is empty, and the feed fills it again.
     """
 
@@ -22,6 +23,7 @@ class Quote(Base):
     ticker: Mapped[Ticker] = mapped_column(primary_key=True)
     price: Mapped[Price]
     previous_price: Mapped[Price]
+    volume: Mapped[Quantity | None]
     source: Mapped[Name]
     timestamp: Mapped[Instant]
     received_at: Mapped[Instant]

@@ -1,1 +1,1 @@
-"""Orders: placing them and having them filled."""
+"""Orders: placing them, matching those that rest, and what becomes of them."""

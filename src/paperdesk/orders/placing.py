@@ -1,12 +1,13 @@
-"""Placing market orders: a price first, outside any transaction, then the writer."""
+"""Placing orders: a price first, outside any transaction, then the writer."""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from paperdesk.errors import PriceUnavailable, UnknownTicker
 from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.market.feed import Market
-from paperdesk.orders.market_order import Filled, MarketOrder
+from paperdesk.orders.commands.place_order import Placed, PlaceOrder
 
 NoPrice = UnknownTicker | PriceUnavailable
 
@@ -23,11 +24,13 @@ async def why_unpriced(market: Market, ticker: str) -> NoPrice | None:
     return None
 
 
-async def place(ledger: Ledger, order: MarketOrder, unpriced: NoPrice | None) -> Booked[Filled]:
-    """Book an order; `unpriced` is what `why_unpriced` said of its ticker.
+async def place(ledger: Ledger, order: PlaceOrder, unpriced: NoPrice | None) -> Booked[Placed]:
+    """Place an order; `unpriced` is what `why_unpriced` said of its ticker.
 
     Raises what the order or `Ledger.submit` raises, and `unpriced` if that is what it lacks.
     """
+    if isinstance(unpriced, UnknownTicker):
+        order = replace(order, unknown=unpriced)
     try:
         return await ledger.submit(order)
     except PriceUnavailable as refusal:
@@ -35,17 +38,17 @@ async def place(ledger: Ledger, order: MarketOrder, unpriced: NoPrice | None) ->
 
 
 async def place_all(
-    market: Market, ledger: Ledger, orders: Sequence[MarketOrder]
-) -> list[Booked[Filled] | BaseException]:
-    """Book orders side by side; return for each what came of it, or what it was refused with.
+    market: Market, ledger: Ledger, orders: Sequence[PlaceOrder]
+) -> list[Booked[Placed] | BaseException]:
+    """Place orders side by side; return for each what came of it, or what it was refused with.
 
     Their tickers are priced at the same time, so in 2 s at most. Then all go into the queue at
     once and in their order: few commits, and a sale may use what an order before it bought.
     """
-    tickers = list({order.ticker: None for order in orders})
+    tickers = list({order.terms.ticker: None for order in orders})
     refusals = await asyncio.gather(*(why_unpriced(market, ticker) for ticker in tickers))
     unpriced = dict(zip(tickers, refusals, strict=True))
     return await asyncio.gather(
-        *(place(ledger, order, unpriced[order.ticker]) for order in orders),
+        *(place(ledger, order, unpriced[order.terms.ticker]) for order in orders),
         return_exceptions=True,
     )

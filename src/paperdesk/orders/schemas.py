@@ -1,5 +1,6 @@
 """The bodies of the orders' routes."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +19,17 @@ from paperdesk.api.problems import Problem, describe
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger import booking
 from paperdesk.ledger.schemas import TradeAnswer
-from paperdesk.models import OrderStatus, OrderType, Side, TimeInForce
+from paperdesk.market.quotes import parse_ticker
+from paperdesk.models import (
+    Order,
+    OrderClass,
+    OrderLeg,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from paperdesk.orders.terms import StopLoss, Terms
 
 LARGEST_BATCH = 500
 
@@ -37,6 +48,19 @@ def _dollars(value: Decimal) -> Decimal:
     return value
 
 
+def _price(value: Decimal) -> Decimal:
+    if not booking.PRICE_PLACES <= value <= booking.LARGEST_AMOUNT:
+        raise ValueError("must be at least 0.000000001 and at most 1000000000 US dollars")
+    return value
+
+
+UnitPrice = Annotated[
+    AmountIn,
+    AfterValidator(_price),
+    Field(description="US dollars a share, to 9 places; a number or a string", examples=[190]),
+]
+"""A price in a request."""
+
 Shares = Annotated[
     AmountIn,
     AfterValidator(_shares),
@@ -51,18 +75,41 @@ OwnKey = Annotated[
 """A `client_order_id` in a request."""
 
 
+class TakeProfit(Ask):
+    """The exit with a gain: a limit order."""
+
+    limit_price: UnitPrice
+
+
+class StopLossRequest(Ask):
+    """The exit with a loss: at the market from the stop on, or with a limit no worse than that."""
+
+    stop_price: UnitPrice
+    limit_price: UnitPrice | None = None
+
+
 class OrderRequest(Ask):
-    """An order, by `quantity` or by `notional`. This version takes market orders."""
+    """An order, by `quantity` or by `notional`. Prices in US dollars, to 9 places."""
 
     ticker: Annotated[str, Field(max_length=64, examples=["AAPL"])]
     side: Annotated[Side, Field(examples=["buy"])]
-    type: Literal["market"] = "market"
-    time_in_force: Literal["day"] = "day"
+    type: OrderType = OrderType.market
+    time_in_force: TimeInForce = TimeInForce.day
     quantity: Shares | None = None
     notional: Annotated[
         Annotated[AmountIn, AfterValidator(_dollars)] | None,
         Field(description="US dollars to trade for, to 6 places, instead of `quantity`"),
     ] = None
+    limit_price: UnitPrice | None = None
+    stop_price: UnitPrice | None = None
+    trail_price: UnitPrice | None = None
+    trail_percent: Annotated[
+        AmountIn | None, Field(description="In percent of the best price, to 6 places")
+    ] = None
+    extended_hours: bool = False
+    order_class: OrderClass = OrderClass.simple
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLossRequest | None = None
     client_order_id: OwnKey | None = None
     strategy: Label | None = None
     note: Note | None = None
@@ -72,6 +119,57 @@ class OrderRequest(Ask):
         if (self.quantity is None) == (self.notional is None):
             raise ValueError("give either quantity or notional")
         return self
+
+    def terms(self) -> Terms:
+        """Return what is asked for. Raises InvalidRequest for a ticker that cannot be one."""
+        loss = self.stop_loss
+        return Terms(
+            ticker=parse_ticker(self.ticker),
+            side=self.side,
+            type=self.type,
+            time_in_force=self.time_in_force,
+            quantity=self.quantity,
+            notional=self.notional,
+            limit_price=self.limit_price,
+            stop_price=self.stop_price,
+            trail_price=self.trail_price,
+            trail_percent=self.trail_percent,
+            extended_hours=self.extended_hours,
+            order_class=self.order_class,
+            take_profit=self.take_profit.limit_price if self.take_profit else None,
+            stop_loss=StopLoss(loss.stop_price, loss.limit_price) if loss else None,
+        )
+
+
+class ReplaceRequest(Ask):
+    """What shall be different in the order that takes the place of another."""
+
+    quantity: Annotated[
+        Shares | None, Field(description="Of the whole, with what was filled already")
+    ] = None
+    limit_price: UnitPrice | None = None
+    stop_price: UnitPrice | None = None
+    trail: Annotated[
+        AmountIn | None,
+        Field(description="The trail_price or trail_percent, whichever the order has"),
+    ] = None
+    time_in_force: TimeInForce | None = None
+    client_order_id: OwnKey | None = None
+
+
+class CloseRequest(Ask):
+    """How much of a position to close; nothing closes all of it."""
+
+    quantity: Shares | None = None
+    percent: Annotated[
+        AmountIn | None, Field(description="Of what is held, more than 0 and at most 100")
+    ] = None
+    cancel_orders: Annotated[
+        bool, Field(description="Cancel the open orders that would sell it first")
+    ] = False
+    client_order_id: OwnKey | None = None
+    strategy: Label | None = None
+    note: Note | None = None
 
 
 def _alone(value: Any, parse: ValidatorFunctionWrapHandler) -> OrderRequest | InvalidRequest:
@@ -120,24 +218,54 @@ class OrderAnswer(Answer):
     filled_at: Moment | None
     canceled_at: Moment | None
     expired_at: Moment | None
+    trail_price: Amount | None
+    trail_percent: Amount | None
+    watermark: Annotated[
+        Amount | None, Field(description="The best price, from which a trailing stop trails")
+    ]
+    extended_hours: bool
+    order_class: OrderClass
+    group_id: Annotated[str | None, Field(description="The same for orders that are linked")]
+    leg: Annotated[OrderLeg | None, Field(description="What it is among linked orders")]
+    replaces: Annotated[str | None, Field(description="The order whose place it took")]
+    replaced_by: Annotated[str | None, Field(description="The order that took its place")]
+    reason: Annotated[str | None, Field(description="Why it ended without being filled")]
+    reserved_cash: Annotated[Amount, Field(description="Set aside for it, US dollars")]
+    reserved_quantity: Annotated[Amount, Field(description="Set aside for it, shares")]
+    triggered_at: Annotated[Moment | None, Field(description="When its stop was reached")]
+    expires_at: Annotated[Moment | None, Field(description="When it ends if it is not filled")]
+    updated_at: Moment
+
+
+class PlacedAnswer(OrderAnswer):
+    """An order with those that are linked to it."""
+
+    legs: Annotated[list[OrderAnswer], Field(default_factory=list)]
+
+
+def placed_answer(order: Order, legs: Iterable[Order]) -> PlacedAnswer:
+    """Return the answer that shows an order and those that are linked to it."""
+    shown = [OrderAnswer.model_validate(leg) for leg in legs]
+    return PlacedAnswer(**vars(OrderAnswer.model_validate(order)), legs=shown)
 
 
 class OrderResult(Answer):
     """What came of one order of a batch."""
 
     status: Annotated[
-        Literal["filled", "refused", "unknown"],
+        Literal["filled", "placed", "refused", "unknown"],
         Field(
-            description="refused: nothing was booked. unknown: ask again with the same key",
+            description="placed: it rests, or has ended; see its own status. refused: nothing was "
+            "booked. unknown: ask again with the same key",
             examples=["filled"],
         ),
     ]
     replayed: Annotated[
         bool, Field(description="An earlier request with the key made it; nothing was booked now")
     ] = False
-    order: OrderAnswer | None = None
-    trade: TradeAnswer | None = None
-    problem: Annotated[Problem | None, Field(description="Why it was not filled")] = None
+    order: PlacedAnswer | None = None
+    trade: Annotated[TradeAnswer | None, Field(description="Its first trade")] = None
+    problem: Annotated[Problem | None, Field(description="Why it was refused")] = None
 
 
 class BatchAnswer(Answer):

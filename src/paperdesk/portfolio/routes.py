@@ -25,8 +25,9 @@ from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.schemas import trade_fields
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
-from paperdesk.orders.market_order import MarketOrder
+from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.placing import place, why_unpriced
+from paperdesk.orders.terms import Terms
 from paperdesk.portfolio import history as curves
 from paperdesk.portfolio.schemas import (
     PortfolioAfterTrade,
@@ -83,19 +84,19 @@ async def trade(request: Request, body: TradeRequest) -> Response:
     """
     market: Market = request.app.state.market
     ledger: Ledger = request.app.state.ledger
-    order = MarketOrder(
-        account_id=await current_account(request),
-        ticker=parse_ticker(body.ticker),
-        side=body.side,
-        quantity=body.quantity,
-        source=SOURCE,
-        board=market.board,
-        clock=market.clock,
-        client_order_id=only_key(request, body.client_order_id),
-        strategy=body.strategy,
-        note=body.note,
+    order = PlaceOrder(
+        Sender(
+            await current_account(request),
+            SOURCE,
+            only_key(request, body.client_order_id),
+            body.strategy,
+            body.note,
+        ),
+        Terms(parse_ticker(body.ticker), body.side, quantity=body.quantity),
+        request.app.state.venue,
+        whole=True,
     )
-    booked = await place(ledger, order, await why_unpriced(market, order.ticker))
+    booked = await place(ledger, order, await why_unpriced(market, order.terms.ticker))
     statements: Statements = request.app.state.statements
     answer = portfolio_fields(statements.of(booked.account), market.clock.now())
     answer["trade"] = trade_fields(booked.result.trade)

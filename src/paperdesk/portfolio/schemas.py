@@ -85,7 +85,7 @@ def _fields(statement: Statement) -> dict[str, Any]:
     fields = {
         "cash_balance": account.cash_balance,
         "reserved_cash": account.reserved_cash,
-        "buying_power": account.cash_balance - account.reserved_cash,
+        "buying_power": account.buying_power,
         "positions_value": statement.positions_value,
         "total_value": statement.total_value,
         "unrealized_pnl": statement.unrealized_pnl,
@@ -105,7 +105,7 @@ def _written(line: StatementLine) -> Written:
         PositionAnswer(
             ticker=held.ticker,
             quantity=held.quantity,
-            available_quantity=held.quantity,
+            available_quantity=held.available,
             avg_cost=held.avg_cost,
             cost_basis=held.cost_basis,
             current_price=line.price,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from paperdesk.clock import Clock
 from paperdesk.db.prepared import Prepared, numbered, padded
 from paperdesk.ids import new_id
+from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.models import PortfolioSnapshot, UserProfile
 from paperdesk.portfolio.statement import Statements
@@ -50,6 +51,10 @@ class SnapshotRecorder:
         self._statements = statements
         self._clock = clock
         self._is_open = is_open
+
+    def after_batch(self, connection: Connection, batch: Batch) -> None:
+        """Write a snapshot of each account that a batch traded on, within its transaction."""
+        self.record(connection, batch.traded)
 
     def record(self, connection: Connection, accounts: Collection[AccountView]) -> None:
         """Write a snapshot of each account, within the connection's transaction."""

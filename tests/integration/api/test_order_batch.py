@@ -55,7 +55,7 @@ async def test_each_order_has_its_result_in_the_order_of_the_request(desk: DeskC
     )
 
     assert [*first] == ["status", "replayed", "order", "trade", "problem"]
-    assert [*first["order"]] == ORDER
+    assert [*first["order"]][: len(ORDER)] == ORDER
     assert (first["status"], first["replayed"], first["problem"]) == ("filled", False, None)
     wanted = {
         "client_order_id": "a", "ticker": "AAPL", "side": "buy", "type": "market",
@@ -103,9 +103,10 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({**BUY, "side": "sell", "quantity": 99}, "INSUFFICIENT_SHARES", "held"),
     ({**BUY, "ticker": "NOPE"}, "UNKNOWN_TICKER", "NOPE"),
     ({**BUY, "ticker": "1"}, "INVALID_REQUEST", "A ticker is"),
-    ({**BUY, "type": "limit"}, "INVALID_REQUEST", "type: must be 'market'."),
-    ({**BUY, "time_in_force": "gtc"}, "INVALID_REQUEST", "time_in_force: must be 'day'."),
-    ({**BUY, "limit_price": 5}, "INVALID_REQUEST", "limit_price: is not a field"),
+    ({**BUY, "type": "limit"}, "INVALID_REQUEST", "limit_price: a limit order needs it."),
+    ({**BUY, "time_in_force": "gtd"}, "INVALID_REQUEST", "time_in_force: must be"),
+    ({**BUY, "limit_price": 5}, "INVALID_REQUEST", "limit_price: a market order has none."),
+    ({**BUY, "limit": 5}, "INVALID_REQUEST", "limit: is not a field"),
     ({**BUY, "quantity": 0}, "INVALID_REQUEST", "quantity: must be more than 0"),
     ({**BUY, "quantity": "1e3"}, "INVALID_REQUEST", "quantity: must have at most 13 digits"),
     ({**BUY, "notional": 5}, "INVALID_REQUEST", "give either quantity or notional"),

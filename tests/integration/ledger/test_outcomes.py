@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,10 +17,9 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, PaperdeskError, UnknownOutcome
 from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.cash import MoveCash
-from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.outcomes import TransactionLost
 from paperdesk.ledger.lane.writer import Ledger
-from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovementKind, UserProfile
 from support.trading import assert_books_hold, row_counts
 
@@ -32,7 +30,7 @@ def move(clock: ManualClock, amount: int = 1, **rest: Any) -> MoveCash:
     return MoveCash(account_id, kind, Decimal(abs(amount)), clock, **rest)
 
 
-def swallow(connection: Connection, _accounts: Sequence[AccountView]) -> None:
+def swallow(connection: Connection, _batch: Batch) -> None:
     """Make the database take the transaction back, and say nothing: a hook with a bug."""
     conflict = "INSERT OR ROLLBACK INTO desk_meta SELECT * FROM desk_meta"
     try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,10 +17,9 @@ from paperdesk.ids import new_id
 from paperdesk.ledger.accounts import open_account
 from paperdesk.ledger.booking import Holding
 from paperdesk.ledger.lane.account_book import BooksDisagree
-from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.waiting import Command
 from paperdesk.ledger.lane.writer import Booked, Ledger
-from paperdesk.ledger.views import AccountView
 from paperdesk.models import CashMovement, CashMovementKind, DeskMeta, Trade, UserProfile
 from support.databases import START
 from support.trading import TradingDesk, assert_books_hold, trading
@@ -351,8 +350,8 @@ async def test_a_view_sees_what_another_process_booked(
 async def test_a_hook_that_fails_takes_its_batch_back(
     database: Database, clock: ManualClock
 ) -> None:
-    def fail(_connection: Connection, accounts: Sequence[AccountView]) -> None:
-        if accounts:
+    def fail(_connection: Connection, batch: Batch) -> None:
+        if batch.accounts:
             raise Refused("the hook could not")
 
     desk = TradingDesk(database, clock)

@@ -1,13 +1,14 @@
 """The book of one account while a batch is booked: what it holds, and what is entered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking, journal
+from paperdesk.ledger.rules import Rules
 from paperdesk.ledger.views import AccountView, Head, HeldPosition
 from paperdesk.models import Side, Trade
 
@@ -22,6 +23,7 @@ class BooksDisagree(Exception):
 class Settlement:
     """What a batch made of an account, and which of its positions are to be written, and when."""
 
+    before: AccountView
     view: AccountView
     opened: list[tuple[HeldPosition, datetime]]
     updated: list[tuple[HeldPosition, datetime]]
@@ -38,8 +40,9 @@ class _Change:
 class AccountBook:
     """An account's cash and holdings, changed by entries of its journal and by nothing else.
 
-    US dollars with 6 places, shares with 9. Nothing is written before the batch is settled: one
-    UPDATE a position then, however often it was traded. `entries` takes what is to be inserted.
+    Beside them what its open orders set aside. US dollars with 6 places, shares with 9. Nothing is
+    written before the batch is settled: one UPDATE a position then, however often it was traded.
+    `entries` takes what is to be inserted.
     """
 
     def __init__(
@@ -54,16 +57,49 @@ class AccountBook:
         self._from_outside = _ZERO
         self._held = {position.ticker: position for position in before.positions}
         self._changes: dict[str, _Change] = {}
+        self.rules = before.rules
+        """How its orders are filled."""
+        self._reserved_cash = before.reserved_cash
+        self._reserved: dict[str, Decimal] = {}
+        self._has_other_orders = False
 
     @property
     def id(self) -> str:
         """The account's id."""
         return self.before.id
 
+    def govern(self, rules: Rules) -> None:
+        """Have its orders filled by other rules from now on."""
+        self.rules = rules
+        self._has_other_orders = True
+
     @property
     def is_changed(self) -> bool:
-        """Say whether anything was entered."""
-        return self._sequence != self.before.sequence
+        """Say whether anything was entered, or became of its open orders."""
+        return self._has_other_orders or self._sequence != self.before.sequence
+
+    @property
+    def available_cash(self) -> Decimal:
+        """The cash that no open order is about to spend."""
+        return self.cash - self._reserved_cash
+
+    def available_shares(self, ticker: str) -> Decimal:
+        """Return the shares of a ticker that no open order is about to sell."""
+        return self.holding(ticker).quantity - self._reserved_shares(ticker)
+
+    def reserve(self, ticker: str, cash: Decimal, shares: Decimal) -> None:
+        """Set cash or shares of a ticker aside for an open order, or with less than 0 free them."""
+        self._has_other_orders = True
+        self._reserved_cash += cash
+        if shares:
+            self._reserved[ticker] = self._reserved_shares(ticker) + shares
+
+    def _reserved_shares(self, ticker: str) -> Decimal:
+        reserved = self._reserved.get(ticker)
+        if reserved is not None:
+            return reserved
+        before = self._held.get(ticker)
+        return before.reserved if before else _ZERO
 
     def holding(self, ticker: str) -> booking.Holding:
         """Return what is held of a ticker."""
@@ -143,6 +179,7 @@ class AccountBook:
                     cost_basis=holding.cost_basis,
                     avg_cost=booking.average_cost(holding),
                     opened_at=change.opened_at,
+                    reserved=self._reserved_shares(ticker),
                 )
                 (updated if before else opened).append((held[ticker], change.updated_at))
             elif before:
@@ -151,9 +188,14 @@ class AccountBook:
         realized = self.realized_pnl - self.before.realized_pnl
         if cash + cost != self._from_outside + realized:
             raise BooksDisagree(f"account {self.id}, up to entry {self._sequence}")
-        head = Head(self.id, self._sequence, self._hash, self.cash, self.realized_pnl)
-        view = AccountView(head, tuple(held[ticker] for ticker in sorted(held)))
-        return Settlement(view, opened, updated, closed)
+        for ticker, reserved in self._reserved.items():
+            if ticker in held and held[ticker].reserved != reserved:
+                held[ticker] = replace(held[ticker], reserved=reserved)
+        version = self.before.head.version + self._has_other_orders
+        head = Head(self.id, self._sequence, self._hash, self.cash, self.realized_pnl, version)
+        positions = tuple(held[ticker] for ticker in sorted(held))
+        view = AccountView(head, positions, self._reserved_cash, self.rules)
+        return Settlement(self.before, view, opened, updated, closed)
 
     def _hold(self, ticker: str, holding: booking.Holding, at: datetime) -> None:
         """Note what is held of a ticker, from `at` on, and since when it has been."""

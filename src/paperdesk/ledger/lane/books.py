@@ -4,8 +4,10 @@ A command sees and changes money through here alone. What it changes is written 
 settled, or before a query that may want to see it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, event, exists, select
 from sqlalchemy.orm import ORMExecuteState, Session
@@ -16,6 +18,15 @@ from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.models import CashMovement, Order
+
+
+class Batch(NamedTuple):
+    """What a batch changed: accounts, and orders that were open before or are now."""
+
+    accounts: Sequence[AccountView]
+    traded: Sequence[AccountView]
+    """Those of the accounts whose journal grew."""
+    orders: Sequence[Order]
 
 
 class Books:
@@ -29,6 +40,9 @@ class Books:
         self._moved_under: set[tuple[str, str]] | None = None
         self._placed: dict[tuple[str, str], Order] = {}
         self._orders: list[Order] = []
+        self._known: dict[str, Order] = {}
+        self._changed: dict[str, Order] = {}
+        self._resting: dict[str, Order] = {}
         self._entries: list[Entry | PlainTrade] = []
         self._writes = 0
 
@@ -82,11 +96,46 @@ class Books:
             self._used_keys = set(rows.keys_used(self.connection, self._accounts, self._keys))
         if client_order_id in self._keys and account_key not in self._used_keys:
             return None
-        return self.session.scalars(
-            select(Order).where(
-                Order.user_id == account_id, Order.client_order_id == client_order_id
-            )
-        ).one_or_none()
+        self._write()
+        found = rows.order_under(self.connection, account_id, client_order_id)
+        return self._remembered([found])[0] if found else None
+
+    def orders(self, ids: Collection[str]) -> list[Order]:
+        """Return those of some orders that there are, as the batch has left them so far."""
+        if missing := [order_id for order_id in ids if order_id not in self._known]:
+            self._remembered(rows.orders_by_id(self.connection, missing))
+        return [self._known[order_id] for order_id in ids if order_id in self._known]
+
+    def order(self, account_id: str, order_id: str) -> Order:
+        """Return an order of an account. Raises NotFound if the account has no such order."""
+        self.account(account_id)
+        found = self.orders([order_id])
+        if not found or found[0].user_id != account_id:
+            raise NotFound("There is no such order.")
+        return found[0]
+
+    def open_orders(self, account_id: str, ticker: str | None = None) -> list[Order]:
+        """Return an account's open orders, of one ticker or of all, the first placed first.
+
+        Raises NotFound if there is no such account.
+        """
+        self.account(account_id)
+        self._write()
+        found = rows.open_orders(self.connection, account_id, ticker)
+        return self._remembered(found)
+
+    def linked(self, order: Order) -> list[Order]:
+        """Return the other orders of an order's group, the first placed first."""
+        if order.group_id is None:
+            return []
+        self._write()
+        found = self._remembered(rows.linked_orders(self.connection, order.group_id))
+        return [other for other in found if other.id != order.id]
+
+    def fills_of(self, order: Order) -> list[tuple[Decimal, Decimal, Decimal]]:
+        """Return quantity, price and fee of an order's trades so far."""
+        self._write()
+        return rows.fills_of(self.connection, order.id)
 
     def is_movements_key(self, account_id: str, key: str) -> bool:
         """Say whether cash was moved under a key, ever or in this batch."""
@@ -109,9 +158,22 @@ class Books:
         return self._moved_under
 
     def place(self, order: Order) -> None:
-        """Take a new order into the books."""
+        """Take a new order into the books, with what it sets aside."""
         self._orders.append(order)
         self._placed[order.user_id, order.client_order_id] = order
+        if order.closed_at is None:
+            self._known[order.id] = self._resting[order.id] = order
+            account = self.account(order.user_id)
+            account.reserve(order.ticker, order.reserved_cash, order.reserved_quantity)
+
+    def change(self, order: Order, **state: Any) -> None:
+        """Change what may change of an order, `rows.ORDER_STATE`, and what it sets aside."""
+        cash, shares = order.reserved_cash, order.reserved_quantity
+        vars(order).update(state)
+        account = self.account(order.user_id)
+        account.reserve(order.ticker, order.reserved_cash - cash, order.reserved_quantity - shares)
+        self._resting[order.id] = self._changed[order.id] = order
+        self._writes += 1
 
     def traces(self) -> int | None:
         """Return a number that stays the same as long as no command leaves a change.
@@ -122,8 +184,8 @@ class Books:
             return None
         return self._writes + len(self._orders) + len(self._entries)
 
-    def settle(self) -> list[AccountView]:
-        """Write what the batch changed; return the changed accounts as they are now.
+    def settle(self) -> Batch:
+        """Write what the batch changed, and return it as it is now.
 
         Raises BooksDisagree where the entries do not explain the balances.
         """
@@ -132,7 +194,8 @@ class Books:
         self._write()
         settlements = [book.settle() for book in self._accounts.values() if book.is_changed]
         rows.settle(self.connection, settlements)
-        return [settlement.view for settlement in settlements]
+        traded = [s.view for s in settlements if s.view.sequence != s.before.sequence]
+        return Batch([s.view for s in settlements], traded, list(self._resting.values()))
 
     @property
     def _has_session(self) -> bool:
@@ -141,14 +204,22 @@ class Books:
     def _write(self) -> None:
         """Insert what was placed and entered so far, as a session flushes before a query."""
         orders, self._orders = self._orders, []
+        changed, self._changed = self._changed, {}
+        for order in orders:
+            # It is written as it is now.
+            changed.pop(order.id, None)
         entries = self._entries.copy()
         # Emptied in place: the account books go on adding to this list.
         self._entries.clear()
         self._writes += len(orders) + len(entries)
-        rows.write(self.connection, orders, entries)
+        rows.write(self.connection, orders, changed.values(), entries)
 
     def _before_query(self, _state: ORMExecuteState) -> None:
         self._write()
+
+    def _remembered(self, orders: Iterable[Order]) -> list[Order]:
+        """Return orders that were read, each as the one object that the batch has for it."""
+        return [self._known.setdefault(order.id, order) for order in orders]
 
     def _after_flush(self, _session: Session, _context: object) -> None:
         self._writes += 1

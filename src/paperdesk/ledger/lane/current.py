@@ -84,16 +84,19 @@ class CurrentViews:
         behind: list[str] = []
         async with self._database.read() as session:
             heads = await session.execute(
-                select(UserProfile.id, UserProfile.head_sequence, UserProfile.head_hash).where(
-                    UserProfile.id.in_(account_ids)
-                )
+                select(
+                    UserProfile.id,
+                    UserProfile.head_sequence,
+                    UserProfile.version,
+                    UserProfile.head_hash,
+                ).where(UserProfile.id.in_(account_ids))
             )
-            for account_id, sequence, head_hash in heads.all():
+            for account_id, sequence, version, head_hash in heads.all():
                 view = self._published.get(account_id)
-                if view is None or view.sequence < sequence:
+                if view is None or view.point < (sequence, version):
                     rows = await session.execute(rows_of(account_id))
                     view = self._publish(view_from(rows.all()))
-                elif view.head.hash != head_hash:
+                elif view.head.hash != head_hash or view.point > (sequence, version):
                     behind.append(account_id)
                 views[account_id] = view
         return views, behind

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_lock_timeout, was_rolled_back
 from paperdesk.errors import Busy
+from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.outcomes import (
     AccountHeld,
     OutcomeUnknown,
@@ -30,7 +31,6 @@ from paperdesk.ledger.lane.outcomes import (
     refused_by_the_database,
 )
 from paperdesk.ledger.lane.waiting import LONGEST_QUEUE, FairQueue, Pending
-from paperdesk.ledger.views import AccountView
 
 LARGEST_BATCH = 64
 """Commands in one transaction: of many clients some are answered while others are booked."""
@@ -41,11 +41,11 @@ _PAUSE = 0.005
 _RETRYABLE = frozenset({"40001", "40P01"})
 
 
-Book = Callable[[Connection, Sequence[Pending]], list[AccountView]]
-"""Runs a batch in the connection's open transaction; returns the accounts as they are after it."""
+Book = Callable[[Connection, Sequence[Pending]], Batch]
+"""Runs a batch in the connection's open transaction; returns what it changed."""
 
-Publish = Callable[[Sequence[AccountView]], None]
-"""Takes the accounts of a batch that was committed."""
+Publish = Callable[[Batch], None]
+"""Takes what a batch changed that was committed."""
 
 
 class ThreadLane:
@@ -117,7 +117,7 @@ class ThreadLane:
 
     def _book(self, batch: Sequence[Pending]) -> None:
         try:
-            views = self._transact(batch)
+            changed = self._transact(batch)
         except OutcomeUnknown as error:
             leave_open(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
@@ -130,13 +130,13 @@ class ThreadLane:
             else:
                 fail(batch, explained(error))
         else:
-            self._publish(views)
+            self._publish(changed)
 
-    def _transact(self, batch: Sequence[Pending]) -> list[AccountView]:
+    def _transact(self, batch: Sequence[Pending]) -> Batch:
         committing = False
         try:
             with self._database.sync_engine.connect() as connection:
-                views = self._book_in(connection, batch)
+                changed = self._book_in(connection, batch)
                 _check_transaction(connection)
                 committing = True
                 connection.commit()
@@ -144,7 +144,7 @@ class ThreadLane:
             if committing and not was_rolled_back(error):
                 raise OutcomeUnknown from error
             raise
-        return views
+        return changed
 
 
 class TaskLane:
@@ -200,7 +200,7 @@ class TaskLane:
 
     async def _book(self, batch: Sequence[Pending]) -> None:
         try:
-            views = await self._transact_again(batch)
+            changed = await self._transact_again(batch)
         except OutcomeUnknown as error:
             leave_open(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller must be answered
@@ -216,9 +216,9 @@ class TaskLane:
             else:
                 fail(batch, explained(error))
         else:
-            self._publish(views)
+            self._publish(changed)
 
-    async def _transact_again(self, batch: Sequence[Pending]) -> list[AccountView]:
+    async def _transact_again(self, batch: Sequence[Pending]) -> Batch:
         """Book a batch, whole and anew where it lost against another process."""
         for attempt in range(1, _RETRIES):
             try:
@@ -229,11 +229,11 @@ class TaskLane:
                 await asyncio.sleep(_PAUSE * attempt)
         return await self._transact(batch)
 
-    async def _transact(self, batch: Sequence[Pending]) -> list[AccountView]:
+    async def _transact(self, batch: Sequence[Pending]) -> Batch:
         committing = False
         try:
             async with self._database.lane.connect() as connection:
-                views = await connection.run_sync(self._book_in, batch)
+                changed = await connection.run_sync(self._book_in, batch)
                 # Where a statement failed and nobody said so, PostgreSQL answers COMMIT with
                 # ROLLBACK, which is no error to the driver. Any other statement it refuses.
                 await connection.exec_driver_sql("SELECT 1")
@@ -243,7 +243,7 @@ class TaskLane:
             if committing and not was_rolled_back(error):
                 raise OutcomeUnknown from error
             raise
-        return views
+        return changed
 
 
 def _check_transaction(connection: Connection) -> None:

@@ -1,12 +1,15 @@
 """The rows that the writer reads and writes in every batch, by prepared statements."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Dialect,
     Enum,
@@ -21,12 +24,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
-from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded
+from paperdesk.db.prepared import Prepared, PreparedInsert, numbered, padded, unattached
 from paperdesk.db.types import FixedPoint, UtcDateTime
 from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.lane.account_book import Settlement
-from paperdesk.ledger.views import HEAD, Head
-from paperdesk.models import CashMovement, Order, Position, PositionAdjustment, Trade, UserProfile
+from paperdesk.ledger.views import HEAD, AccountView, Head
+from paperdesk.models import (
+    AccountRules,
+    CashMovement,
+    Order,
+    Position,
+    PositionAdjustment,
+    Trade,
+    UserProfile,
+)
 
 
 class _UtcText(UtcDateTime):
@@ -65,7 +76,7 @@ _PLAIN_TRADES = Prepared(
 )
 _BALANCES = Prepared(
     update(UserProfile).where(UserProfile.id == bindparam("account_id")),
-    ["head_sequence", "head_hash", "cash_balance", "realized_pnl", "account_id"],
+    ["head_sequence", "head_hash", "cash_balance", "realized_pnl", "version", "account_id"],
 )
 _OPENED = Prepared(
     insert(Position),
@@ -75,7 +86,42 @@ _UPDATED = Prepared(
     update(Position).where(Position.id == bindparam("position_id")),
     ["quantity", "cost_basis", "avg_cost", "opened_at", "updated_at", "position_id"],
 )
+ORDER_STATE: Final = (
+    "status",
+    "quantity",
+    "stop_price",
+    "watermark",
+    "filled_quantity",
+    "filled_avg_price",
+    "reserved_cash",
+    "reserved_quantity",
+    "replaced_by",
+    "reason",
+    "triggered_at",
+    "filled_at",
+    "canceled_at",
+    "expired_at",
+    "expires_at",
+    "closed_at",
+    "updated_at",
+)
+"""What may change of an order after it was placed."""
+
+_ORDER_STATE = Prepared(
+    update(Order).where(Order.id == bindparam("order_id")), [*ORDER_STATE, "order_id"]
+)
+_ORDER_KEYS: Final = [column.key for column in inspect(Order).column_attrs]
 _CLOSED = Prepared(delete(Position).where(Position.id == bindparam("position_id")), ["position_id"])
+
+
+def _select_orders(names: Sequence[str], *conditions: ColumnElement[bool]) -> Prepared:
+    columns = [getattr(Order, key) for key in _ORDER_KEYS]
+    # Ids made by one process sort in the order they were made.
+    return Prepared(select(*columns).where(*conditions).order_by(Order.id), names)
+
+
+def _orders(rows: Sequence[Sequence[Any]]) -> list[Order]:
+    return [unattached(Order, **dict(zip(_ORDER_KEYS, row, strict=True))) for row in rows]
 
 
 def lock_accounts(connection: Connection, account_ids: Collection[str]) -> list[Head]:
@@ -107,6 +153,35 @@ def movement_keys_used(
     return [(account_id, key) for account_id, key in found]
 
 
+def orders_by_id(connection: Connection, ids: Collection[str]) -> list[Order]:
+    """Return those of some orders that there are, in any order."""
+    wanted = padded(ids)
+    return _orders(_by_id(len(wanted)).rows(connection, wanted)) if wanted else []
+
+
+def order_under(connection: Connection, account_id: str, client_order_id: str) -> Order | None:
+    """Return the order that an account placed under a key."""
+    found = _orders(_BY_KEY.rows(connection, [account_id, client_order_id]))
+    return found[0] if found else None
+
+
+def open_orders(connection: Connection, account_id: str, ticker: str | None) -> list[Order]:
+    """Return an account's open orders, of one ticker or of all, the first placed first."""
+    if ticker is None:
+        return _orders(_OPEN.rows(connection, [account_id]))
+    return _orders(_OPEN_OF_TICKER.rows(connection, [account_id, ticker]))
+
+
+def linked_orders(connection: Connection, group_id: str) -> list[Order]:
+    """Return the orders of a group, the first placed first."""
+    return _orders(_LINKED.rows(connection, [group_id]))
+
+
+def fills_of(connection: Connection, order_id: str) -> list[tuple[Decimal, Decimal, Decimal]]:
+    """Return quantity, price and fee of an order's trades."""
+    return [(q, p, fee) for q, p, fee in _FILLS.rows(connection, [order_id])]
+
+
 def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
     """Return what those of some trades say that were booked.
 
@@ -119,11 +194,17 @@ def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tupl
 
 
 def write(
-    connection: Connection, orders: Sequence[Order], entries: Sequence[Entry | PlainTrade]
+    connection: Connection,
+    orders: Sequence[Order],
+    changed: Collection[Order],
+    entries: Sequence[Entry | PlainTrade],
 ) -> None:
-    """Insert new orders, then the entries that refer to them."""
+    """Insert new orders, update those that changed, then insert the entries that refer to them."""
     if orders:
         _ORDERS.run(connection, orders)
+    if changed:
+        states = [(*(getattr(order, name) for name in ORDER_STATE), order.id) for order in changed]
+        _ORDER_STATE.run(connection, states)
     for table, prepared in _ENTRIES.items():
         if of_table := [entry for entry in entries if type(entry) is table]:
             prepared.run(connection, of_table)
@@ -135,6 +216,9 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Bring accounts and positions to where their entries left them."""
     if settlements:
         _BALANCES.run(connection, [(*s.view.head[1:], s.view.id) for s in settlements])
+    for settlement in settlements:
+        if settlement.view.rules != settlement.before.rules:
+            _write_rules(connection, settlement.view)
     if closed := [(position.id,) for s in settlements for position in s.closed]:
         _CLOSED.run(connection, closed)
     if updated := [
@@ -149,6 +233,12 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
         for p, at in s.opened
     ]:
         _OPENED.run(connection, opened)
+
+
+def _write_rules(connection: Connection, view: AccountView) -> None:
+    values = {"user_id": view.id, **asdict(view.rules)}
+    connection.execute(delete(AccountRules).where(AccountRules.user_id == view.id))
+    connection.execute(insert(AccountRules).values(values))
 
 
 @cache
@@ -183,6 +273,33 @@ def _keys_in(
         key.in_([bindparam(name) for name in key_names]),
     )
     return Prepared(statement, account_names + key_names)
+
+
+_BY_KEY = _select_orders(
+    ["account", "key"],
+    Order.user_id == bindparam("account"),
+    Order.client_order_id == bindparam("key"),
+)
+_OPEN = _select_orders(
+    ["account"], Order.user_id == bindparam("account"), Order.closed_at.is_(None)
+)
+_OPEN_OF_TICKER = _select_orders(
+    ["account", "ticker"],
+    Order.user_id == bindparam("account"),
+    Order.ticker == bindparam("ticker"),
+    Order.closed_at.is_(None),
+)
+_LINKED = _select_orders(["group"], Order.group_id == bindparam("group"))
+_FILLS = Prepared(
+    select(Trade.quantity, Trade.price, Trade.fee).where(Trade.order_id == bindparam("order")),
+    ["order"],
+)
+
+
+@cache
+def _by_id(count: int) -> Prepared:
+    names = numbered("id", count)
+    return _select_orders(names, Order.id.in_([bindparam(name) for name in names]))
 
 
 @cache

@@ -17,12 +17,13 @@ from sqlalchemy import Connection
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
-from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.current import CurrentViews
 from paperdesk.ledger.lane.lanes import TaskLane, ThreadLane
 from paperdesk.ledger.lane.outcomes import Spoiled
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
+from paperdesk.models import Order
 
 T = TypeVar("T")
 
@@ -35,8 +36,11 @@ class Booked(Generic[T]):
     account: AccountView
 
 
-BatchHook = Callable[[Connection, Sequence[AccountView]], None]
-"""Runs at the end of each batch, within its transaction, with the accounts that it changed."""
+BatchHook = Callable[[Connection, Batch], None]
+"""Runs at the end of each batch, within its transaction, with what it changed."""
+
+Listener = Callable[[Sequence[Order]], None]
+"""Is told, after COMMIT and in any thread, of orders that are open, or were before."""
 
 
 class Ledger:
@@ -46,11 +50,13 @@ class Ledger:
         self,
         database: Database,
         hooks: Sequence[BatchHook] = (),
+        listeners: Sequence[Listener] = (),
         check: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._check = check
         self._hooks = tuple(hooks)
+        self._listeners = tuple(listeners)
         self._views: dict[str, AccountView] = {}
         self._publishing = threading.Lock()
         self._current = CurrentViews(database, self._views, self._publish)
@@ -87,11 +93,11 @@ class Ledger:
         with self._publishing:
             # A slow reader must not put an old view over the writer's newer one.
             newest = self._views.get(view.id)
-            if newest is None or newest.sequence < view.sequence:
+            if newest is None or newest.point < view.point:
                 self._views[view.id] = newest = view
             return newest
 
-    def _book(self, connection: Connection, batch: Sequence[Pending]) -> list[AccountView]:
+    def _book(self, connection: Connection, batch: Sequence[Pending]) -> Batch:
         """Run a batch in the connection's open transaction, up to but not including COMMIT."""
         books = Books(connection)
         books.open(
@@ -104,16 +110,19 @@ class Ledger:
         changed = books.settle()
         for hook in self._hooks:
             hook(connection, changed)
-        views = {view.id: view for view in changed}
+        views = {view.id: view for view in changed.accounts}
         for pending in batch:
             if pending.error is None:
                 account = books.account(pending.command.account_id)
                 pending.result = Booked(pending.result, views.get(account.id, account.before))
         return changed
 
-    def _publish_all(self, views: Sequence[AccountView]) -> None:
-        for view in views:
+    def _publish_all(self, changed: Batch) -> None:
+        for view in changed.accounts:
             self._publish(view)
+        if changed.orders:
+            for listener in self._listeners:
+                listener(changed.orders)
 
 
 def _run(pending: Pending, books: Books) -> None:

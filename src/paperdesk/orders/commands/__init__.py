@@ -1,0 +1,1 @@
+"""What the ledger's writer is asked to do with orders."""

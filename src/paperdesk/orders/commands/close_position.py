@@ -1,0 +1,100 @@
+"""The command that closes a position, or a part of it, at the market."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from paperdesk.errors import IdempotencyMismatch, InsufficientShares, InvalidRequest, NotFound
+from paperdesk.ledger.fills import shares_there
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import Order, OrderStatus, OrderType, Side
+from paperdesk.orders import lifecycle
+from paperdesk.orders.commands.place_order import Placed, Sender, earlier_order, enter
+from paperdesk.orders.linked import after_end
+from paperdesk.orders.prices import portion
+from paperdesk.orders.terms import Terms
+from paperdesk.orders.venue import Venue
+
+_WHOLE: Final = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePosition:
+    """Sell what is held of a ticker: all, `quantity` shares, or `percent` of it.
+
+    With `cancel_orders`, the open orders that would sell it are canceled first.
+    """
+
+    sender: Sender
+    ticker: str
+    venue: Venue
+    quantity: Decimal | None = None
+    percent: Decimal | None = None
+    cancel_orders: bool = False
+
+    @property
+    def account_id(self) -> str:
+        """The account that trades."""
+        return self.sender.account_id
+
+    @property
+    def key(self) -> str | None:
+        """The key that makes it repeatable."""
+        return self.sender.client_order_id
+
+    def __call__(self, books: Books) -> Placed:
+        """Close it. Raises NotFound where nothing is held, or what the books refuse."""
+        if (earlier := earlier_order(books, self.sender)) is not None:
+            return self._replay(earlier)
+        if self.quantity is not None and self.percent is not None:
+            raise InvalidRequest("Give either quantity or percent, or neither to close it all.")
+        terms = Terms(
+            self.ticker, Side.sell, OrderType.market, quantity=self._shares_to_sell(books)
+        )
+        terms.check()
+        if self.cancel_orders:
+            self._cancel_orders(books, terms)
+        return enter(books, self.sender, terms, self.venue)
+
+    def _shares_to_sell(self, books: Books) -> Decimal:
+        """Return how many shares to sell. Raises where they are not there."""
+        account = books.account(self.account_id)
+        held = account.holding(self.ticker).quantity
+        if not held:
+            raise NotFound(f"There is no position in {self.ticker}.")
+        quantity = held if self.quantity is None else self.quantity
+        if self.percent is not None:
+            if not 0 < self.percent <= _WHOLE:
+                raise InvalidRequest("percent: must be more than 0 and at most 100.")
+            quantity = portion(held, self.percent, _WHOLE)
+        available = held if self.cancel_orders else account.available_shares(self.ticker)
+        if quantity > available:
+            hint = "" if quantity > held else " Or have those orders canceled: cancel_orders."
+            raise InsufficientShares(
+                f"Closing {quantity.normalize():f} {self.ticker} needs that many shares, and "
+                f"{shares_there(account, self.ticker)}. Close at most those.{hint}"
+            )
+        return quantity
+
+    def _cancel_orders(self, books: Books, terms: Terms) -> None:
+        now = self.venue.clock.now()
+        if self.venue.trades(now, terms.time_in_force, extended=False):
+            # Asked for before anything is changed.
+            self.venue.fresh(self.ticker)
+        for order in books.open_orders(self.account_id, self.ticker):
+            if order.side is Side.sell and order.closed_at is None:
+                reason = "Its position was closed."
+                books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
+                after_end(books, order, now)
+
+    def _replay(self, order: Order) -> Placed:
+        same = (order.ticker, order.side, order.type) == (
+            self.ticker,
+            Side.sell,
+            OrderType.market,
+        ) and self.quantity in {None, order.quantity}
+        if not same:
+            raise IdempotencyMismatch(
+                "This key was used before for another order. Use a new key for a new order."
+            )
+        return Placed(order, replayed=True)

@@ -1,0 +1,72 @@
+"""The command that books what prices did to resting orders."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from paperdesk.errors import Refused
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import Order, OrderStatus
+from paperdesk.orders import lifecycle, linked
+from paperdesk.orders.filling import fill, note_price
+from paperdesk.orders.prices import better
+from paperdesk.orders.venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class MatchOrders:
+    """Fill those of some orders of an account that the present prices fill, in their sequence.
+
+    They were found by prices that may be old by now: what counts are the prices at the moment of
+    booking. An order whose time is over expires; one that the account cannot cover is rejected.
+    `watermarks` are those of trailing orders, which followed every price since they were placed.
+    """
+
+    account_id: str
+    order_ids: Sequence[str]
+    venue: Venue
+    watermarks: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    key: None = None
+
+    def __call__(self, books: Books) -> list[Order]:
+        """Book it, and return the orders that there are. Refuses nothing."""
+        now = self.venue.clock.now()
+        orders = [o for o in books.orders(self.order_ids) if o.user_id == self.account_id]
+        for order in orders:
+            # The one before may have ended it, or begun it.
+            if order.closed_at is None:
+                self._match(books, order, now)
+        return orders
+
+    def _match(self, books: Books, order: Order, now: datetime) -> None:
+        if order.expires_at is not None and order.expires_at <= now:
+            _end(books, order, OrderStatus.expired, now, "Its time was over.")
+            return
+        if order.status is OrderStatus.held or not self.venue.trades(
+            now, order.time_in_force, extended=order.extended_hours
+        ):
+            return
+        watermark = self.watermarks.get(order.id)
+        if watermark is not None and order.watermark is not None:
+            watermark = better(order.side, order.watermark, watermark)
+            if watermark != order.watermark:
+                books.change(order, watermark=watermark, updated_at=now)
+        quote = self.venue.board.fresh(order.ticker)
+        if quote is None:
+            return
+        try:
+            trade = fill(books, order, quote.price, now, quote.volume)
+        except Refused as refusal:
+            # Of an order that was filled in part, what was filled stays.
+            partly = order.status is OrderStatus.partially_filled
+            status = OrderStatus.canceled if partly else OrderStatus.rejected
+            _end(books, order, status, now, f"{refusal.code}: {refusal}")
+            return
+        if trade is None:
+            note_price(books, order, quote.price, now)
+
+
+def _end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: str) -> None:
+    books.change(order, **lifecycle.ended(order, status, now, reason))
+    linked.after_end(books, order, now)

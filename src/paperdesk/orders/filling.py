@@ -1,0 +1,146 @@
+"""Filling an order in the books: the trade, the order's own state, and the orders linked to it."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Final, NamedTuple
+
+from paperdesk.errors import InvalidRequest
+from paperdesk.ledger import booking
+from paperdesk.ledger.fills import book_fill
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.rules import Rules
+from paperdesk.models import Order, OrderStatus, OrderType, Trade
+from paperdesk.orders import lifecycle, linked
+from paperdesk.orders.prices import better, fill_price, is_triggered, set_aside_for
+
+STOPS: Final = frozenset({OrderType.stop, OrderType.stop_limit, OrderType.trailing_stop})
+"""Orders that wait until the price has reached their stop."""
+
+_ZERO: Final = Decimal(0)
+
+
+class Filling(NamedTuple):
+    """A trade that was booked, and what it makes of its order."""
+
+    trade: Trade
+    state: dict[str, Any]
+
+
+def fill(
+    books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
+) -> Trade | None:
+    """Fill an open order at a market price, as far as its terms and its account's rules allow.
+
+    Returns the trade, None where it is not to be filled now. Raises what `book_fill` raises, and
+    has changed nothing then.
+    """
+    filling = book(books, order, price, now, volume)
+    if filling is None:
+        return None
+    books.change(order, **filling.state)
+    linked.after_fill(books, order, filling.trade.quantity, now)
+    return filling.trade
+
+
+def book(
+    books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
+) -> Filling | None:
+    """Book the trade of a fill, and return it with what is still to be made of the order."""
+    rules = books.account(order.user_id).rules
+    at = fill_price(order, price, rules)
+    if at is None:
+        return None
+    earlier = books.fills_of(order) if order.filled_quantity else []
+    wanted = _wanted(order, at, earlier)
+    most = rules.share_of(volume)
+    shares = wanted if most is None else min(wanted, most)
+    if not shares:
+        return None
+    fee = _fee(rules, earlier, shares, at)
+    trade = book_fill(
+        books,
+        order,
+        quantity=shares,
+        price=at,
+        fee=fee,
+        now=now,
+        set_aside=linked.set_aside(books, order),
+    )
+    filled = order.filled_quantity + shares
+    products = sum((q * p for q, p, _ in earlier), booking.EXACT.multiply(shares, at))
+    state: dict[str, Any] = {
+        "filled_quantity": filled,
+        "filled_avg_price": at
+        if not earlier
+        else booking.EXACT.divide(products, filled).quantize(
+            booking.PRICE_PLACES, ROUND_HALF_EVEN, booking.EXACT
+        ),
+    }
+    if order.type in STOPS:
+        state["triggered_at"] = order.triggered_at or now
+    if shares == wanted:
+        state |= lifecycle.ended(order, OrderStatus.filled, now)
+    else:
+        state |= _partly_filled(order, filled, price, now, rules)
+    return Filling(trade, state)
+
+
+def _wanted(order: Order, at: Decimal, earlier: list[tuple[Decimal, Decimal, Decimal]]) -> Decimal:
+    """Return the shares that are still to be filled. Raises InvalidRequest for none or too many."""
+    if order.quantity is not None:
+        return order.quantity - order.filled_quantity
+    assert order.notional is not None  # noqa: S101 - one of the two is given
+    spent = sum((booking.value_of(q, p) for q, p, _ in earlier), _ZERO)
+    return checked_shares(booking.shares_for(order.notional - spent, at), at)
+
+
+def shares_of(order: Order, at: Decimal) -> Decimal:
+    """Return the shares that a new order is for. Raises InvalidRequest for none or too many."""
+    return _wanted(order, at, [])
+
+
+def checked_shares(shares: Decimal, price: Decimal) -> Decimal:
+    """Return shares that an order may be for. Raises InvalidRequest for none or too many."""
+    if not 0 < shares <= booking.LARGEST_AMOUNT:
+        raise InvalidRequest(
+            f"At {price.normalize():f} that pays for {shares.normalize():f} shares; an order "
+            "is of more than 0 and at most 1,000,000,000. Trade for another amount."
+        )
+    return shares
+
+
+def note_price(books: Books, order: Order, price: Decimal, now: datetime) -> None:
+    """Note what a price does to an order that it does not fill: a stop reached, a trail moved."""
+    state: dict[str, Any] = {}
+    if order.watermark is not None and order.triggered_at is None:
+        watermark = better(order.side, order.watermark, price)
+        if watermark != order.watermark:
+            state["watermark"] = watermark
+    if order.triggered_at is None and order.type in STOPS and is_triggered(order, price):
+        state["triggered_at"] = now
+    if state:
+        books.change(order, **state, updated_at=now)
+
+
+def _fee(
+    rules: Rules, earlier: list[tuple[Decimal, Decimal, Decimal]], shares: Decimal, at: Decimal
+) -> Decimal:
+    """Return what a fill adds to the commission of its order: a minimum is paid once an order."""
+    value = sum((booking.value_of(q, p) for q, p, _ in earlier), booking.value_of(shares, at))
+    whole = rules.commission(sum((q for q, _, _ in earlier), shares), value)
+    return max(_ZERO, whole - sum((fee for _, _, fee in earlier), _ZERO))
+
+
+def _partly_filled(
+    order: Order, filled: Decimal, price: Decimal, now: datetime, rules: Rules
+) -> dict[str, Any]:
+    """Return the state of an order that goes on: it sets no more aside than it did."""
+    lifecycle.check(order, OrderStatus.partially_filled)
+    left = None if order.quantity is None else order.quantity - filled
+    wanted = set_aside_for(order, left, price, rules)
+    return {
+        "status": OrderStatus.partially_filled,
+        "reserved_cash": min(wanted.cash, order.reserved_cash),
+        "reserved_quantity": min(wanted.shares, order.reserved_quantity),
+        "updated_at": now,
+    }
