@@ -175,6 +175,7 @@ def _order_of(trade: dict[str, Any]) -> dict[str, Any]:
         "source": _SOURCE,
         "submitted_at": trade["executed_at"],
         "filled_at": trade["executed_at"],
+        "closed_at": trade["executed_at"],
         "updated_at": trade["executed_at"],
     }
 

@@ -1,5 +1,26 @@
--- Paperdesk at revision 0005, as SQLite has it.
+-- Paperdesk at revision 0007, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
+
+CREATE TABLE account_rules (
+    user_id VARCHAR(36) NOT NULL,
+    spread_bps BIGINT DEFAULT 0 NOT NULL,
+    slippage_bps BIGINT DEFAULT 0 NOT NULL,
+    commission_per_share BIGINT DEFAULT 0 NOT NULL,
+    commission_percent BIGINT DEFAULT 0 NOT NULL,
+    commission_minimum BIGINT DEFAULT 0 NOT NULL,
+    volume_percent BIGINT,
+    updated_at VARCHAR(27) NOT NULL,
+    CONSTRAINT pk_account_rules PRIMARY KEY (user_id),
+    CONSTRAINT ck_account_rules_spread_bps_whole CHECK (typeof(spread_bps) IN ('integer')),
+    CONSTRAINT ck_account_rules_slippage_bps_whole CHECK (typeof(slippage_bps) IN ('integer')),
+    CONSTRAINT ck_account_rules_commission_per_share_whole CHECK (typeof(commission_per_share) IN ('integer')),
+    CONSTRAINT ck_account_rules_commission_percent_whole CHECK (typeof(commission_percent) IN ('integer')),
+    CONSTRAINT ck_account_rules_commission_minimum_whole CHECK (typeof(commission_minimum) IN ('integer')),
+    CONSTRAINT ck_account_rules_volume_percent_whole CHECK (typeof(volume_percent) IN ('integer', 'null')),
+    CONSTRAINT ck_account_rules_costs_not_negative CHECK (spread_bps >= 0 AND slippage_bps >= 0 AND commission_per_share >= 0 AND commission_percent >= 0 AND commission_minimum >= 0),
+    CONSTRAINT ck_account_rules_volume_positive CHECK (volume_percent > 0),
+    CONSTRAINT fk_account_rules_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id)
+);
 
 CREATE TABLE api_keys (
     id VARCHAR(36) NOT NULL,
@@ -328,16 +349,18 @@ CREATE TABLE proofs (
     CONSTRAINT fk_proofs_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id)
 );
 
-CREATE TABLE quotes (
+CREATE TABLE "quotes" (
     ticker VARCHAR(24) NOT NULL,
     price BIGINT NOT NULL,
     previous_price BIGINT NOT NULL,
+    volume BIGINT,
     source VARCHAR(128) NOT NULL,
     timestamp VARCHAR(27) NOT NULL,
     received_at VARCHAR(27) NOT NULL,
     CONSTRAINT pk_quotes PRIMARY KEY (ticker),
     CONSTRAINT ck_quotes_previous_price_whole CHECK (typeof(previous_price) IN ('integer')),
     CONSTRAINT ck_quotes_price_whole CHECK (typeof(price) IN ('integer')),
+    CONSTRAINT ck_quotes_volume_whole CHECK (typeof(volume) IN ('integer', 'null')),
     CONSTRAINT ck_quotes_price_positive CHECK (price > 0)
 );
 

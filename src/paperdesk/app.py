@@ -23,6 +23,7 @@ from paperdesk.clock import Clock, SystemClock
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
+from paperdesk.ledger import account_routes
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
@@ -61,6 +62,7 @@ ROUTERS = (
     portfolio_routes.router,
     order_routes.router,
     position_routes.router,
+    account_routes.router,
     ledger_routes.router,
     proof_routes.router,
     watchlist_routes.router,

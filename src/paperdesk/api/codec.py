@@ -221,13 +221,20 @@ class ExactRoute(APIRoute):
         """Wrap the handler so that it sees an ExactRequest."""
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
+        needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handle_exactly(request: Request) -> Response:
-            if takes_body:
+            if needs_body or (takes_body and has_body(request)):
                 check_media_type(request.headers.get("content-type"))
             return await handle(ExactRequest(request.scope, request.receive))
 
         return handle_exactly
+
+
+def has_body(request: Request) -> bool:
+    """Say whether a request brings a body, by its headers."""
+    length = request.headers.get("content-length", "0")
+    return length != "0" or "transfer-encoding" in request.headers
 
 
 def check_media_type(header: str | None) -> None:

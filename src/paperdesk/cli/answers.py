@@ -98,6 +98,38 @@ class Booked(Portfolio, kw_only=True):
     trade: Trade
 
 
+class Order(msgspec.Struct):
+    """An order and what became of it."""
+
+    id: str
+    ticker: str
+    side: str
+    type: str
+    time_in_force: str
+    status: str
+    submitted_at: str
+    filled_quantity: Decimal
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    filled_avg_price: Decimal | None = None
+    reason: str | None = None
+    legs: "list[Order]" = []
+
+
+class Account(msgspec.Struct):
+    """A paper account."""
+
+    id: str
+    name: str
+    cash_balance: Decimal
+    created_at: str
+    fill_model: dict[str, Decimal | None]
+
+
 class Market(msgspec.Struct):
     """Where prices come from, and of when the newest one is."""
 

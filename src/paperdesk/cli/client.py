@@ -113,19 +113,26 @@ class Desk:
             rows += answer.read(list[msgspec.Raw])
         return Answer(msgspec.json.encode(rows))
 
-    def post(
-        self, path: str, body: Mapping[str, str | bool | None], *, key: str | None = None
-    ) -> Answer:
+    def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Answer:
         """Do something that may be asked twice: because of its key, or because it is idempotent."""
+        return self._send_body("POST", path, body, key)
+
+    def patch(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Answer:
+        """Change something that may be asked twice: with its key, or because it is idempotent."""
+        return self._send_body("PATCH", path, body, key)
+
+    def delete(self, path: str, **parameters: str | None) -> Answer:
+        """Remove something."""
+        # Asked again after a lost answer, it would say that there is no such thing.
+        return self._send("DELETE", path, attempts=1, params=_given(parameters) or None)
+
+    def _send_body(
+        self, method: str, path: str, body: Mapping[str, Any], key: str | None
+    ) -> Answer:
         headers = {"Idempotency-Key": _header("--key", key)} if key is not None else {}
         content = msgspec.json.encode(_given(body))
         headers["Content-Type"] = "application/json"
-        return self._send("POST", path, key=key, content=content, headers=headers)
-
-    def delete(self, path: str) -> Answer:
-        """Remove something."""
-        # Asked again after a lost answer, it would say that there is no such thing.
-        return self._send("DELETE", path, attempts=1)
+        return self._send(method, path, key=key, content=content, headers=headers)
 
     @contextmanager
     def stream(self, path: str) -> Generator[Iterator[bytes]]:

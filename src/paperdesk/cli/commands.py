@@ -118,6 +118,33 @@ Examples:
     ),
     (
         _TRADE,
+        "order",
+        "orders:order",
+        "Place an order that waits for its price.",
+        """\
+A limit, a stop, both, or a trailing stop; with --take-profit and --stop-loss the
+exits come with it.
+
+Examples:
+  paperdesk order buy AAPL 10 --limit 185 --tif gtc
+  paperdesk order buy AAPL 10 --limit 185 --take-profit 210 --stop-loss 175
+  paperdesk order sell AAPL 10 --trail 5%
+  paperdesk order buy AAPL --notional 500""",
+    ),
+    (_TRADE, "orders", "orders:orders", "Open orders; cancel and replace them.", None),
+    (
+        _TRADE,
+        "close",
+        "orders:close",
+        "Close a position at the market.",
+        """\
+Examples:
+  paperdesk close AAPL
+  paperdesk close AAPL 50%
+  paperdesk close AAPL --cancel-orders""",
+    ),
+    (
+        _TRADE,
         "replay",
         "replay:replay",
         "Book a file of past trades, each exactly once.",
@@ -131,6 +158,7 @@ Examples:
   paperdesk replay trades.jsonl --account momentum --skip-bad rejected.jsonl""",
     ),
     (_TRADE, "cash", "cash:cash", "Deposit and withdraw; what came and went.", None),
+    (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),
     (
         _LOOK,
         "portfolio",

@@ -37,11 +37,18 @@ class SetRules:
 
 
 def open_account(
-    session: Session, name: str, balance: Decimal, now: datetime, *, account_id: str | None = None
+    session: Session,
+    name: str,
+    balance: Decimal,
+    now: datetime,
+    *,
+    account_id: str | None = None,
+    note: str | None = None,
 ) -> str:
     """Open an account with its primary watchlist and return its id.
 
-    `balance` is in US dollars with at most 6 places; it is the first entry of the journal.
+    `balance` is in US dollars with at most 6 places; it is the first entry of the journal, with the
+    `note`.
     """
     account_id = account_id or new_id()
     session.add(UserProfile(id=account_id, name=name, created_at=now))
@@ -53,6 +60,7 @@ def open_account(
         kind=CashMovementKind.deposit,
         amount=balance,
         key=OPENING_KEY,
+        note=note,
         effective_at=now,
         created_at=now,
     )

@@ -97,8 +97,8 @@ def set_aside_for(order: Order, shares: Decimal | None, price: Decimal, rules: R
         shares = shares_for(value, price)
     else:
         value = value_of(shares, min(reference, LARGEST_AMOUNT))
-    whole = rules.commission(order.filled_quantity + shares, value)
-    return SetAside(value + whole, _ZERO)
+    # Never less than what these shares add to the commission of the whole order.
+    return SetAside(value + rules.commission(shares, value), _ZERO)
 
 
 def portion(quantity: Decimal, numerator: Decimal, denominator: Decimal) -> Decimal:

@@ -78,13 +78,13 @@ OwnKey = Annotated[
 class TakeProfit(Ask):
     """The exit with a gain: a limit order."""
 
-    limit_price: UnitPrice
+    limit_price: Annotated[UnitPrice, Field(examples=[210])]
 
 
 class StopLossRequest(Ask):
     """The exit with a loss: at the market from the stop on, or with a limit no worse than that."""
 
-    stop_price: UnitPrice
+    stop_price: Annotated[UnitPrice, Field(examples=[180])]
     limit_price: UnitPrice | None = None
 
 
@@ -147,7 +147,7 @@ class ReplaceRequest(Ask):
     quantity: Annotated[
         Shares | None, Field(description="Of the whole, with what was filled already")
     ] = None
-    limit_price: UnitPrice | None = None
+    limit_price: Annotated[UnitPrice | None, Field(examples=[185.5])] = None
     stop_price: UnitPrice | None = None
     trail: Annotated[
         AmountIn | None,
@@ -162,7 +162,8 @@ class CloseRequest(Ask):
 
     quantity: Shares | None = None
     percent: Annotated[
-        AmountIn | None, Field(description="Of what is held, more than 0 and at most 100")
+        AmountIn | None,
+        Field(description="Of what is held, more than 0 and at most 100", examples=[50]),
     ] = None
     cancel_orders: Annotated[
         bool, Field(description="Cancel the open orders that would sell it first")

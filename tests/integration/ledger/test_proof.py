@@ -133,6 +133,32 @@ def test_any_changed_bit_is_found_and_its_entry_named(books: Session) -> None:
                 )
 
 
+WRONGLY_SET_ASIDE = [
+    ("reserved_cash = 1", "closed_at IS NOT NULL", "has ended, and still sets something aside"),
+    ("reserved_quantity = 1", "closed_at IS NOT NULL", "has ended, and still sets something aside"),
+    (
+        "filled_quantity = quantity, filled_avg_price = 1",
+        "reserved_cash > 0",
+        "says that it was filled; it has no trade",
+    ),
+    ("reserved_cash = 900000000000", "reserved_cash > 0", "set $900,000.00 aside, but cash is"),
+    ("reserved_quantity = 900000000000", "reserved_quantity > 0", "set 900 AAPL aside, but"),
+    ("ticker = 'NVDA'", "reserved_quantity > 0", "set 2 NVDA aside, but 0 are held"),
+]
+
+
+@pytest.mark.parametrize(("change", "where", "what"), WRONGLY_SET_ASIDE)
+def test_what_open_orders_cannot_set_aside_is_found(
+    books: Session, change: str, where: str, what: str
+) -> None:
+    with tampered(books):
+        books.execute(text(f"UPDATE orders SET {change} WHERE {where}"))
+        found = proving.prove(books).problems
+    assert found
+    assert any(what in problem.what for problem in found), found
+    assert {problem.sequence for problem in found} == {None}
+
+
 @pytest.mark.parametrize("table", [*JOURNAL, "positions", "users_profile", "orders"])
 def test_a_deleted_row_is_found(books: Session, table: str) -> None:
     for row in rows(books, table):

@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, exists, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from paperdesk.ledger.proof.entries import table_of
-from paperdesk.ledger.proof.replay import Wrong, average_price, number
-from paperdesk.models import Order, OrderStatus, Trade
+from paperdesk.ledger.proof.replay import Wrong, average_price, money, number
+from paperdesk.models import Order, OrderStatus, Position, Trade, UserProfile
 
 _MAY_END_PARTLY_FILLED: Final = frozenset(
     {
@@ -151,3 +151,56 @@ def filled_without_trades(session: Session, account_id: str) -> str | None:
         .limit(1)
     )
     return None if key is None else f"The order {key} says that it was filled; it has no trade."
+
+
+def wrongly_set_aside(session: Session, account_id: str) -> str | None:
+    """Return a sentence about what open orders of an account set aside that cannot be, if any.
+
+    An order that has ended sets nothing aside, one that is open is not filled, and all together
+    set no more aside than there is.
+    """
+    orders, positions = table_of(Order).c, table_of(Position).c
+    is_open = orders.closed_at.is_(None)
+    mine = orders.user_id == account_id
+    key = session.scalar(
+        select(orders.client_order_id)
+        .where(mine, ~is_open, (orders.reserved_cash != 0) | (orders.reserved_quantity != 0))
+        .order_by(orders.id)
+        .limit(1)
+    )
+    if key is not None:
+        return f"The order {key} has ended, and still sets something aside."
+    key = session.scalar(
+        select(orders.client_order_id)
+        .where(mine, is_open, orders.filled_quantity >= orders.quantity)
+        .order_by(orders.id)
+        .limit(1)
+    )
+    if key is not None:
+        return f"The order {key} is open, but all of it was filled."
+    cash = select(type_coerce(table_of(UserProfile).c.cash_balance, BigInteger)).where(
+        table_of(UserProfile).c.id == account_id
+    )
+    aside = select(func.coalesce(func.sum(type_coerce(orders.reserved_cash, BigInteger)), 0))
+    there: Any = session.scalar(cash)
+    wanted: Any = session.scalar(aside.where(mine, is_open))
+    if isinstance(there, int) and int(wanted) > there:
+        return f"Open orders set {money(int(wanted))} aside, but cash is {money(there)}."
+    shares = (
+        select(orders.ticker, func.sum(type_coerce(orders.reserved_quantity, BigInteger)))
+        .where(mine, is_open, orders.reserved_quantity != 0)
+        .group_by(orders.ticker)
+        .order_by(orders.ticker)
+    )
+    for ticker, reserved in session.execute(shares).all():
+        held: Any = session.scalar(
+            select(type_coerce(positions.quantity, BigInteger)).where(
+                positions.user_id == account_id, positions.ticker == ticker
+            )
+        )
+        if int(reserved) > (held or 0):
+            return (
+                f"Open orders set {number(int(reserved))} {ticker} aside, but "
+                f"{number(held or 0)} are held."
+            )
+    return None

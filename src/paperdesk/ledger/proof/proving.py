@@ -17,7 +17,7 @@ from paperdesk.db.engine import take_any_text
 from paperdesk.ledger.journal import FIELDS, FIRST_HASH
 from paperdesk.ledger.proof import entries, marks
 from paperdesk.ledger.proof.entries import JOURNAL, WINDOW, Raw, table_of
-from paperdesk.ledger.proof.orders import OrderBook, filled_without_trades
+from paperdesk.ledger.proof.orders import OrderBook, filled_without_trades, wrongly_set_aside
 from paperdesk.ledger.proof.replay import (
     NOTHING,
     Account,
@@ -182,9 +182,14 @@ class _Proof:
             problems += stretch.prove(self._watch)
             point = end
         problems += self._to_now(account_id, point, orders)
-        claim = filled_without_trades(self._session, account_id)
-        # With a trade that is wrong or gone, its order has none: that is no news.
-        return [Problem(account_id, None, claim)] if claim and not problems else problems
+        if problems:
+            # With a trade that is wrong or gone, its order has none: that is no news.
+            return problems
+        claims = (
+            filled_without_trades(self._session, account_id),
+            wrongly_set_aside(self._session, account_id),
+        )
+        return [Problem(account_id, None, claim) for claim in claims if claim]
 
     def _quickly(self, account_id: str) -> list[Problem]:
         mark = marks.newest(self._session, account_id) or START

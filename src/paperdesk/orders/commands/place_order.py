@@ -151,9 +151,19 @@ def enter(
 
 
 def enter_order(
-    books: Books, order: Order, legs: Sequence[Order], venue: Venue, *, whole: bool = False
+    books: Books,
+    order: Order,
+    legs: Sequence[Order],
+    venue: Venue,
+    *,
+    whole: bool = False,
+    instead_of: Order | None = None,
 ) -> Placed:
-    """Place an order that was made; what it sets aside already is there for it."""
+    """Place an order that was made.
+
+    `instead_of` is the open order whose place it takes: what that one sets aside, which the new
+    order names as its own, is there for it.
+    """
     now = order.submitted_at
     quote = _quote_now(order, venue, now)
     extent = _extent(books, order, quote)
@@ -163,17 +173,17 @@ def enter_order(
         filling = book(books, order, quote.price, now, None)
         assert filling is not None  # noqa: S101 - `_extent` said so
         vars(order).update(filling.state)
-        _place(books, order, legs)
+        _place(books, order, legs, instead_of)
         linked.after_fill(books, order, filling.trade.quantity, now)
         return Placed(order, [filling.trade], legs)
     takes_part = order.time_in_force is not TimeInForce.fok and extent is Extent.part
     if order.time_in_force in AT_ONCE and not takes_part:
         reason = "It could not be filled at once."
         vars(order).update(lifecycle.ended(order, OrderStatus.canceled, now, reason))
-        books.place(order)
+        _place(books, order, (), instead_of)
         return Placed(order)
     _set_aside(books, order, venue)
-    _place(books, order, legs)
+    _place(books, order, legs, instead_of)
     trade = fill(books, order, quote.price, now, quote.volume) if quote and takes_part else None
     if order.time_in_force in AT_ONCE and order.closed_at is None:
         reason = "What could not be filled at once was canceled."
@@ -307,7 +317,11 @@ def _set_aside(books: Books, order: Order, venue: Venue) -> None:
     order.reserved_cash, order.reserved_quantity = wanted
 
 
-def _place(books: Books, order: Order, legs: Sequence[Order]) -> None:
+def _place(books: Books, order: Order, legs: Sequence[Order], instead_of: Order | None) -> None:
+    if instead_of is not None:
+        # First: what it sets aside must not be set aside twice while the new one is filled.
+        ended = lifecycle.ended(instead_of, OrderStatus.replaced, order.submitted_at)
+        books.change(instead_of, **ended, replaced_by=order.id)
     books.place(order)
     for leg in legs:
         books.place(leg)

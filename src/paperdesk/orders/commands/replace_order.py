@@ -61,11 +61,7 @@ class ReplaceOrder:
         terms = self._terms(old)
         terms.check()
         new = self._new(sender, terms, old)
-        placed = enter_order(books, new, [], self.venue)
-        books.change(
-            old, **lifecycle.ended(old, OrderStatus.replaced, new.submitted_at), replaced_by=new.id
-        )
-        return placed
+        return enter_order(books, new, (), self.venue, instead_of=old)
 
     def _new(self, sender: Sender, terms: Terms, old: Order) -> Order:
         """Return the new order in the place of the old one, with what that one set aside."""

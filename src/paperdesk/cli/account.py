@@ -1,0 +1,124 @@
+"""`paperdesk account`: the paper accounts of a desk, and how their orders are filled."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from paperdesk.cli.answers import Account
+from paperdesk.cli.client import Answer, Desk
+from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
+from paperdesk.cli.output import (
+    OLDER,
+    clean,
+    instant,
+    money,
+    quantity,
+    say,
+    screen,
+    show_json,
+    table,
+)
+from paperdesk.ids import new_id
+
+account = App(
+    name="account",
+    help_epilogue="""\
+Examples:
+  paperdesk account
+  paperdesk account create Momentum --cash 25000
+  paperdesk account change default --spread 4 --slippage 2 --per-share 0.005 --minimum 1
+  paperdesk account change default --name "Long term\"""",
+)
+
+_Bps = Annotated[str | None, Parameter(help="In hundredths of a percent.")]
+_Dollars = Annotated[str | None, Parameter(help="US dollars.")]
+
+
+@account.default
+def show_accounts(*, limit: HowMany = 20, every: Every = False, options: Remote = REMOTE) -> None:
+    """Show the accounts, the last opened first."""
+    with Desk(options) as desk:
+        answer = desk.rows("/api/accounts", limit=None if every else limit)
+        if options.json:
+            show_json(answer.text)
+            return
+        found = answer.read(list[Account])
+    _table(found)
+    if answer.next_page:
+        say(OLDER)
+
+
+@account.command
+def create(
+    name: Annotated[str, Parameter(help="What it is called.")],
+    /,
+    *,
+    cash: Annotated[str, Parameter(help="US dollars to begin with.")] = "10000",
+    key: Annotated[str | None, Parameter(help="The idempotency key.")] = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Open an account."""
+    with Desk(options) as desk:
+        body = {"name": name, "cash_balance": cash}
+        answer = desk.post("/api/accounts", body, key=new_id() if key is None else key)
+        _show(answer, options)
+
+
+@account.command
+def change(
+    account_id: Annotated[str, Parameter(help="The account's id.")],
+    /,
+    *,
+    name: Annotated[str | None, Parameter(help="What it is called from now on.")] = None,
+    spread: _Bps = None,
+    slippage: _Bps = None,
+    per_share: _Dollars = None,
+    percent: Annotated[str | None, Parameter(help="Commission, in percent.")] = None,
+    minimum: _Dollars = None,
+    volume: Annotated[
+        str | None, Parameter(help="The percentage of the volume that an order may take.")
+    ] = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Change an account's name, or the whole of how its orders are filled."""
+    fills = {
+        "spread_bps": spread,
+        "slippage_bps": slippage,
+        "commission_per_share": per_share,
+        "commission_percent": percent,
+        "commission_minimum": minimum,
+        "volume_percent": volume,
+    }
+    given = {field: value for field, value in fills.items() if value is not None}
+    if name is None and not given:
+        raise CommandFailed("Say what shall be different, such as --spread 4.", Exit.USAGE)
+    with Desk(options) as desk:
+        body = {"name": name, "fill_model": given or None}
+        answer = desk.patch(f"/api/accounts/{account_id}", body)
+        _show(answer, options)
+
+
+def _show(answer: Answer, options: Remote) -> None:
+    if options.json:
+        show_json(answer.text)
+    else:
+        _table([answer.read(Account)])
+
+
+def _table(found: list[Account]) -> None:
+    rows = table("Id", "Name", ">Cash", "Opened (UTC)", "Orders fill at")
+    for one in found:
+        rows.add_row(
+            clean(one.id),
+            clean(one.name),
+            money(one.cash_balance),
+            instant(one.created_at),
+            ", ".join(
+                f"{name.replace('_', ' ')} {quantity(value)}"
+                for name, value in one.fill_model.items()
+                if value
+            )
+            or "the quote, at no cost",
+        )
+    screen().print(rows)

@@ -1,0 +1,172 @@
+"""GET and POST /api/accounts, PATCH /api/accounts/{id}."""
+
+from typing import Annotated, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from fastapi import Path, Request, Response
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from paperdesk.api.codec import Reply, slice_router
+from paperdesk.api.deps import Db
+from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
+from paperdesk.api.parameters import documented
+from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.db.engine import Database
+from paperdesk.db.failures import telling_of_commits
+from paperdesk.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownOutcome
+from paperdesk.ids import new_id
+from paperdesk.ledger.account_schemas import (
+    AccountAnswer,
+    AccountChange,
+    AccountRequest,
+    FillModelAnswer,
+)
+from paperdesk.ledger.accounts import OPENING_KEY, SetRules, open_account
+from paperdesk.ledger.lane.writer import Ledger
+from paperdesk.ledger.rules import PLAIN, Rules
+from paperdesk.models import AccountRules, CashMovement, UserProfile
+
+router = slice_router(prefix="/api/accounts", tags=["accounts"])
+
+_AccountId = Annotated[str, Path(max_length=36, description="The account's id")]
+_Found = tuple[UserProfile, AccountRules | None]
+
+
+@router.get(
+    "", response_model=list[AccountAnswer], responses=PAGED | problems(InvalidRequest, NotFound)
+)
+async def read_accounts(
+    request: Request, session: Db, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response:
+    """List the accounts, the last opened first. The Link header leads to the next page."""
+    query = _accounts().order_by(UserProfile.created_at.desc(), UserProfile.id.desc())
+    if (before := id_cursor(cursor)) is not None:
+        last = await session.get(UserProfile, before)
+        if last is None:
+            raise InvalidRequest("cursor: use the one from the Link header of the page before.")
+        query = query.where(
+            (UserProfile.created_at < last.created_at)
+            | ((UserProfile.created_at == last.created_at) & (UserProfile.id < last.id))
+        )
+    rows: Any = (await session.execute(query.limit(limit + 1))).all()
+    shown, following = page(rows, limit)
+    return Reply(
+        [_shown(*row) for row in shown],
+        headers=next_link(request, following[0].id if following else None),
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=AccountAnswer,
+    openapi_extra=documented(only_key),
+    responses=replayable(201) | problems(*WITH_BODY, IdempotencyMismatch, UnknownOutcome),
+)
+async def create_account(request: Request, body: AccountRequest) -> Response:
+    """Open an account with an opening balance: the first entry of its journal.
+
+    With a key the request may be sent again: it gets the first account, and opens none.
+    """
+    database: Database = request.app.state.database
+    key = only_key(request)
+    account_id = new_id() if key is None else _id_under(key)
+    found = await _account(database, account_id) if key is not None else None
+    replayed = found is not None
+    if found is None:
+        try:
+            async with database.async_session_maker() as session:
+                await session.run_sync(
+                    open_account,
+                    body.name,
+                    body.cash_balance,
+                    request.app.state.market.clock.now(),
+                    account_id=account_id,
+                    note=body.name,
+                )
+                with telling_of_commits():
+                    await session.commit()
+        except IntegrityError:
+            # The same request, at the same time, was the first.
+            replayed = True
+        found = await _account(database, account_id)
+    assert found is not None  # noqa: S101 - it was opened, now or before
+    if replayed and not await _says_the_same(database, found[0], body):
+        raise IdempotencyMismatch(
+            "This key was used before for another account. Use a new key for a new one."
+        )
+    if not replayed and body.fill_model is not None:
+        await _govern(request, account_id, body.fill_model.rules())
+        found = await _account(database, account_id) or found
+    return Reply(_shown(*found), 201, headers=replay_headers(replayed=replayed))
+
+
+@router.patch(
+    "/{account_id}",
+    response_model=AccountAnswer,
+    responses=problems(*WITH_BODY, NotFound, UnknownOutcome),
+)
+async def change_account(request: Request, account_id: _AccountId, body: AccountChange) -> Response:
+    """Change an account's name, or how its orders are filled: open ones too, from now on."""
+    database: Database = request.app.state.database
+    if body.name is not None:
+        async with database.async_session_maker() as session:
+            profile = await session.get(UserProfile, account_id)
+            if profile is None:
+                raise NotFound("There is no such account.")
+            profile.name = body.name
+            with telling_of_commits():
+                await session.commit()
+    if body.fill_model is not None:
+        await _govern(request, account_id, body.fill_model.rules())
+    found = await _account(database, account_id)
+    if found is None:
+        raise NotFound("There is no such account.")
+    return Reply(_shown(*found))
+
+
+async def _govern(request: Request, account_id: str, rules: Rules) -> None:
+    ledger: Ledger = request.app.state.ledger
+    await ledger.submit(SetRules(account_id, rules))
+
+
+async def _account(database: Database, account_id: str) -> _Found | None:
+    async with database.read() as session:
+        query = _accounts().where(UserProfile.id == account_id)
+        row: Any = (await session.execute(query)).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _accounts() -> Any:
+    return select(UserProfile, AccountRules).outerjoin(
+        AccountRules, AccountRules.user_id == UserProfile.id
+    )
+
+
+def _shown(profile: UserProfile, rules: AccountRules | None) -> AccountAnswer:
+    return AccountAnswer(
+        id=profile.id,
+        name=profile.name,
+        cash_balance=profile.cash_balance,
+        realized_pnl=profile.realized_pnl,
+        created_at=profile.created_at,
+        fill_model=FillModelAnswer.model_validate(rules or PLAIN),
+    )
+
+
+def _id_under(key: str) -> str:
+    """Return the id of the account that is opened under a key, always the same."""
+    return str(uuid5(NAMESPACE_URL, f"paperdesk:account:{key}"))
+
+
+async def _says_the_same(database: Database, profile: UserProfile, body: AccountRequest) -> bool:
+    """Say whether an account was opened as it is asked for now; its name may have changed since."""
+    async with database.read() as session:
+        opening = await session.scalar(
+            select(CashMovement).where(
+                CashMovement.user_id == profile.id, CashMovement.key == OPENING_KEY
+            )
+        )
+    return opening is not None and (opening.note, opening.amount) == (body.name, body.cash_balance)

@@ -1,0 +1,114 @@
+"""The bodies of the accounts' routes."""
+
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment
+from paperdesk.ledger import booking
+from paperdesk.ledger.rules import Rules
+
+_MOST_BPS: Final = 5_000
+_MOST_PERCENT: Final = 100
+
+
+def _cash(value: Decimal) -> Decimal:
+    if not 0 <= value <= booking.LARGEST_AMOUNT:
+        raise ValueError("must be at least 0 and at most 1000000000 US dollars")
+    if booking.money(value) != value:
+        raise ValueError("must have at most 6 decimal places")
+    return value
+
+
+def _percent(value: Decimal) -> Decimal:
+    if not 0 < value <= _MOST_PERCENT:
+        raise ValueError("must be more than 0 and at most 100")
+    return _six_places(value)
+
+
+def _bps(value: Decimal) -> Decimal:
+    if not 0 <= value <= _MOST_BPS:
+        raise ValueError("must be at least 0 and at most 5000")
+    return _six_places(value)
+
+
+def _cost(value: Decimal) -> Decimal:
+    if not 0 <= value <= _MOST_PERCENT:
+        raise ValueError("must be at least 0 and at most 100")
+    return _six_places(value)
+
+
+def _six_places(value: Decimal) -> Decimal:
+    if booking.money(value) != value:
+        raise ValueError("must have at most 6 decimal places")
+    return value
+
+
+_BasisPoints = Annotated[AmountIn, AfterValidator(_bps)]
+_Cost = Annotated[AmountIn, AfterValidator(_cost)]
+_ZERO: Final = Decimal(0)
+
+
+class FillModel(Ask):
+    """How an account's orders are filled; what is left out is as by default."""
+
+    spread_bps: Annotated[
+        _BasisPoints,
+        Field(description="From bid to ask, in hundredths of a percent", examples=[4]),
+    ] = _ZERO
+    slippage_bps: Annotated[
+        _BasisPoints, Field(description="What a market order pays beyond bid or ask")
+    ] = _ZERO
+    commission_per_share: Annotated[_Cost, Field(description="US dollars a share")] = _ZERO
+    commission_percent: Annotated[_Cost, Field(description="Percent of the value")] = _ZERO
+    commission_minimum: Annotated[_Cost, Field(description="US dollars an order")] = _ZERO
+    volume_percent: Annotated[
+        Annotated[AmountIn, AfterValidator(_percent)] | None,
+        Field(description="How much of what is traded between two prices one order may take"),
+    ] = None
+
+    def rules(self) -> Rules:
+        """Return the rules that it describes."""
+        return Rules(**vars(self))
+
+
+class AccountRequest(Ask):
+    """A new paper account."""
+
+    name: Annotated[Label, Field(examples=["Momentum"])]
+    cash_balance: Annotated[
+        AmountIn, AfterValidator(_cash), Field(description="US dollars to begin with")
+    ] = Decimal(10_000)
+    fill_model: FillModel | None = None
+
+
+class AccountChange(Ask):
+    """What shall be different in an account."""
+
+    name: Annotated[Label | None, Field(examples=["Momentum 2"])] = None
+    fill_model: Annotated[
+        FillModel | None, Field(description="Takes the place of the whole of the present one")
+    ] = None
+
+
+class FillModelAnswer(Answer):
+    """How an account's orders are filled."""
+
+    spread_bps: Annotated[Amount, Field(examples=[0])]
+    slippage_bps: Amount
+    commission_per_share: Amount
+    commission_percent: Amount
+    commission_minimum: Amount
+    volume_percent: Amount | None
+
+
+class AccountAnswer(Answer):
+    """A paper account. US dollars."""
+
+    id: Annotated[str, Field(examples=["default"])]
+    name: str
+    cash_balance: Annotated[Amount, Field(examples=[10000])]
+    realized_pnl: Amount
+    created_at: Moment
+    fill_model: FillModelAnswer

@@ -1,0 +1,150 @@
+"""`paperdesk order`, `orders`, `close` and `account`, against a desk that says what it is told."""
+
+import json
+
+from support.fake_desk import FakeDesk
+from support.program import Program
+
+ORDER = """{
+  "id": "01a20132-3a10-7c0e-8e0b-2d1b6f0c9a51", "client_order_id": "k", "ticker": "AAPL",
+  "side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": 10.5, "notional": null,
+  "limit_price": 185.25, "stop_price": null, "status": "new", "filled_quantity": 0,
+  "filled_avg_price": null, "submitted_at": "2026-11-22T02:59:58.624017Z", "legs": []
+}"""
+ACCOUNT = """{
+  "id": "default", "name": "Default", "cash_balance": 10000, "realized_pnl": 0,
+  "created_at": "2026-11-22T02:59:58.624017Z",
+  "fill_model": {"spread_bps": 4, "slippage_bps": 0, "commission_per_share": 0,
+    "commission_percent": 0, "commission_minimum": 0, "volume_percent": null}
+}"""
+
+
+def asked(desk: FakeDesk) -> tuple[str, str, object]:
+    one = desk.asked[-1]
+    return one.method, one.path, json.loads(one.body) if one.body else None
+
+
+def test_the_prices_make_the_type_of_an_order(cli: Program, desk: FakeDesk) -> None:
+    plain = {"ticker": "AAPL", "side": "buy", "time_in_force": "day"}
+    for arguments, body in (
+        (["10", "--limit", "185"], {"type": "limit", "limit_price": "185", "quantity": "10"}),
+        (["10", "--stop", "200"], {"type": "stop", "stop_price": "200", "quantity": "10"}),
+        (
+            ["1", "--stop", "200", "--limit", "201", "--tif", "gtc"],
+            {
+                "type": "stop_limit",
+                "stop_price": "200",
+                "limit_price": "201",
+                "quantity": "1",
+                "time_in_force": "gtc",
+            },
+        ),
+        (
+            ["1", "--trail", "2.5%"],
+            {"type": "trailing_stop", "trail_percent": "2.5", "quantity": "1"},
+        ),
+        (["1", "--trail", "3"], {"type": "trailing_stop", "trail_price": "3", "quantity": "1"}),
+        (["--notional", "500"], {"type": "market", "notional": "500"}),
+        (
+            ["1", "--take-profit", "210", "--stop-loss", "175"],
+            {
+                "type": "market",
+                "quantity": "1",
+                "order_class": "bracket",
+                "take_profit": {"limit_price": "210"},
+                "stop_loss": {"stop_price": "175"},
+            },
+        ),
+        (
+            ["1", "--limit", "210", "--stop-loss", "175", "--oco"],
+            {
+                "type": "limit",
+                "limit_price": "210",
+                "quantity": "1",
+                "order_class": "oco",
+                "stop_loss": {"stop_price": "175"},
+            },
+        ),
+        (
+            ["1", "--stop-loss", "175", "--extended"],
+            {
+                "type": "market",
+                "quantity": "1",
+                "extended_hours": True,
+                "order_class": "oto",
+                "stop_loss": {"stop_price": "175"},
+            },
+        ),
+    ):
+        desk.answers(ORDER)
+        result = cli("order", "buy", "AAPL", *arguments)
+        assert (result.code, result.err) == (0, ""), arguments
+        assert asked(desk) == ("POST", "/api/orders", {**plain, **body})
+        assert desk.asked[-1].headers["Idempotency-Key"]
+
+
+def test_an_order_is_shown_as_a_line(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ORDER)
+    lines = cli("order", "buy", "AAPL", "10.5", "--limit", "185.25").out.splitlines()
+    assert lines[0].split() == [
+        "Placed", "(UTC)", "Side", "Ticker", "Size", "Type", "Price", "Filled", "Status", "Id",
+    ]  # fmt: skip
+    assert lines[1].split() == [
+        "2026-11-22", "02:59:58", "buy", "AAPL", "10.5", "limit", "gtc", "185.25", "0", "new",
+        "01a20132-3a10-7c0e-8e0b-2d1b6f0c9a51",
+    ]  # fmt: skip
+
+
+def test_open_orders_are_listed_canceled_and_replaced(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{ORDER}]")
+    assert "185.25" in cli("orders").out
+    assert asked(desk)[:2] == ("GET", "/api/orders?limit=20&status=open")
+    desk.answers("[]")
+    assert cli("orders").out == "No open orders.\n"
+
+    reason = ORDER.replace('"legs": []', '"reason": "It was canceled."').replace("new", "canceled")
+    desk.answers(reason)
+    assert "It was canceled." in cli("orders", "cancel", "abc/1").out
+    assert asked(desk) == ("DELETE", "/api/orders/abc%2F1", None)
+    desk.answers(f"[{reason}]")
+    cli("orders", "cancel", "--all", "--ticker", "AAPL")
+    assert asked(desk) == ("DELETE", "/api/orders?ticker=AAPL", None)
+    assert cli("orders", "cancel").code == 2
+    assert cli("orders", "cancel", "x", "--all").code == 2
+
+    desk.answers(ORDER)
+    cli("orders", "replace", "abc", "--limit", "180", "--quantity", "3")
+    assert asked(desk) == ("PATCH", "/api/orders/abc", {"quantity": "3", "limit_price": "180"})
+    assert desk.asked[-1].headers["Idempotency-Key"]
+    assert cli("orders", "replace", "abc").code == 2
+
+
+def test_a_position_is_closed(cli: Program, desk: FakeDesk) -> None:
+    for arguments, body in (
+        ([], {"cancel_orders": False}),
+        (["50%"], {"cancel_orders": False, "percent": "50"}),
+        (["2.5", "--cancel-orders"], {"cancel_orders": True, "quantity": "2.5"}),
+    ):
+        desk.answers(ORDER)
+        assert cli("close", "AAPL", *arguments).code == 0
+        assert asked(desk) == ("POST", "/api/positions/AAPL/close", body)
+
+
+def test_accounts_are_shown_opened_and_changed(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{ACCOUNT}]")
+    assert "spread bps 4" in cli("account").out
+    desk.answers(ACCOUNT)
+    cli("account", "create", "Momentum", "--cash", "25000")
+    assert asked(desk) == (
+        "POST",
+        "/api/accounts",
+        {"name": "Momentum", "cash_balance": "25000"},
+    )
+    desk.answers(ACCOUNT)
+    cli("account", "change", "default", "--spread", "4", "--minimum", "1")
+    assert asked(desk) == (
+        "PATCH",
+        "/api/accounts/default",
+        {"fill_model": {"spread_bps": "4", "commission_minimum": "1"}},
+    )
+    assert cli("account", "change", "default").code == 2
