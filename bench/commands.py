@@ -17,6 +17,8 @@ from bench.designs import designs as measure_designs
 from bench.history import LEAST, MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
 from bench.machine import facts
+from bench.matching import ORDERS
+from bench.matching import matching as measure_matching
 from bench.profiling import profile as summary_of
 from bench.reads import reads as measure_reads
 from bench.reads import reads_on_postgresql
@@ -75,6 +77,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(measure_history),
         partial(measure_streams),
         partial(measure_bulk),
+        partial(measure_matching),
     ]
     return run(parts, out)
 
@@ -145,6 +148,12 @@ def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> 
 def bulk(*, rows: int = ROWS, out: Out = None) -> int:
     """Measure a replay of a file of trades, and their proof."""
     return run([partial(measure_bulk, rows)], out)
+
+
+@app.command
+def matching(*, orders: int = ORDERS, out: Out = None) -> int:
+    """Measure the matching of resting orders."""
+    return run([partial(measure_matching, orders)], out)
 
 
 @app.command

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -110,6 +111,7 @@ ORDER_STATE: Final = (
 _ORDER_STATE = Prepared(
     update(Order).where(Order.id == bindparam("order_id")), [*ORDER_STATE, "order_id"]
 )
+_STATE_OF: Final = itemgetter(*ORDER_STATE, "id")
 _ORDER_KEYS: Final = [column.key for column in inspect(Order).column_attrs]
 _CLOSED = Prepared(delete(Position).where(Position.id == bindparam("position_id")), ["position_id"])
 
@@ -203,8 +205,8 @@ def write(
     if orders:
         _ORDERS.run(connection, orders)
     if changed:
-        states = [(*(getattr(order, name) for name in ORDER_STATE), order.id) for order in changed]
-        _ORDER_STATE.run(connection, states)
+        # Not by attribute: each would be looked up as something that may yet be loaded.
+        _ORDER_STATE.run(connection, [_STATE_OF(vars(order)) for order in changed])
     for table, prepared in _ENTRIES.items():
         if of_table := [entry for entry in entries if type(entry) is table]:
             prepared.run(connection, of_table)

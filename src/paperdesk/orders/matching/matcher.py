@@ -30,7 +30,7 @@ PATIENCE: Final = 1.0
 _REMEMBER_EVERY: Final = timedelta(seconds=5)
 """How often the watermarks of trailing orders are stored: so much a crash may loosen a stop."""
 
-_LOADED_AT_ONCE: Final = 5_000
+_LOADED_AT_ONCE: Final = 1_000
 
 ORDERS: Final = "paperdesk_orders"
 """The channel on which a process tells of the orders that it changed."""
@@ -117,17 +117,20 @@ class Matcher:
         quote = self._venue.board.fresh(ticker)
         if quote is None:
             return []
-        likely: list[Resting] = []
-        for order in self._index.touched(ticker, quote.price):
-            if not self._venue.trades(now, order.time_in_force, extended=order.extended_hours):
-                continue
-            if order.type is OrderType.limit:
-                # The spread of its account may lie between the price and its limit.
-                rules = (await ledger.account(order.user_id)).rules
-                if fill_price(order, quote.price, rules) is None:
-                    continue
-            likely.append(order)
-        return likely
+        touched = [
+            order
+            for order in self._index.touched(ticker, quote.price)
+            if self._venue.trades(now, order.time_in_force, extended=order.extended_hours)
+        ]
+        limited = {order.user_id for order in touched if order.type is OrderType.limit}
+        # The spread of its account may lie between the price and a limit.
+        rules = {account_id: (await ledger.account(account_id)).rules for account_id in limited}
+        return [
+            order
+            for order in touched
+            if order.type is not OrderType.limit
+            or fill_price(order, quote.price, rules[order.user_id]) is not None
+        ]
 
     async def _book(self, ledger: Ledger, orders: Collection[Resting]) -> None:
         """Have the writer look at orders, in their sequence, those of each account together."""
