@@ -96,7 +96,7 @@ def running_fake_desk() -> Iterator[FakeDesk]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names of http.server
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names of http.server
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass

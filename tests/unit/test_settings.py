@@ -157,6 +157,7 @@ def test_allowed_hosts_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> N
         ("PAPERDESK_LOG_LEVEL", "loud"),
         ("PAPERDESK_TIMEZONE", "Mars/Olympus"),
         ("PAPERDESK_TIMEZONE", "../etc/passwd"),
+        ("PAPERDESK_MARKET_HOURS", "lse"),
         ("PAPERDESK_SIMULATOR_SEED", "1.5"),
         ("FETCH_INTERVAL_MINUTES", "0"),
         ("LLM_MOCK", "perhaps"),

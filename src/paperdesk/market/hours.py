@@ -1,229 +1,247 @@
-"""When the market is open: around the clock, or as the New York Stock Exchange is. Pure.
+"""When the market is open: round the clock, or in the New York Stock Exchange's sessions. Pure.
 
-The rules are those of NYSE Rule 7.2 and of the exchange's published calendars since 2000. A day is
-a day of the market's own zone; all instants are UTC.
+NYSE's rules are valid from 2000 on. Earlier days get the regular hours and holidays of 2000.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
-Name = Literal["24x7", "nyse"]
-
-_DAY: Final = timedelta(days=1)
-_MONDAY, _THURSDAY, _FRIDAY, _SATURDAY, _SUNDAY = 0, 3, 4, 5, 6
-_NEW_YORK: Final = "America/New_York"
-_EARLY, _OPENS, _CLOSES, _LATE = time(4), time(9, 30), time(16), time(20)
-_CLOSES_EARLY, _LATE_EARLY = time(13), time(17)
-
-_NEW_RULE: Final = 2013
-"""From this year on the day before Independence Day is the short one, whatever its weekday."""
-
-_CLOSED: Final = frozenset(
-    {
-        *(date(2001, 9, day) for day in (11, 12, 13, 14)),  # the attacks of 11 September
-        date(2004, 6, 11),  # mourning for President Reagan
-        date(2007, 1, 2),  # mourning for President Ford
-        date(2012, 10, 29),  # hurricane Sandy
-        date(2012, 10, 30),
-        date(2018, 12, 5),  # mourning for President G. H. W. Bush
-        date(2025, 1, 9),  # mourning for President Carter
-    }
-)
-"""Days on which the exchange was closed although its rules would have had it open."""
-
-_SHORT: Final = frozenset(
-    {
-        date(2003, 12, 26),  # the day after Christmas, a Friday
-    }
-)
-"""Days on which it closed early although its rules would have had it open all day."""
+_NEW_YORK = ZoneInfo("America/New_York")
+_DAY = timedelta(days=1)
+_MONDAY, _WEDNESDAY, _THURSDAY, _SATURDAY, _SUNDAY = 0, 2, 3, 5, 6
+_DAYS_KEPT = 1_024
+"""Sessions that are remembered: to make one takes some twenty times as long as to find it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A day of the market: regular hours from `opens` to `closes`, extended from `early` to `late`.
-
-    Each begins with its first instant, and ends before its last.
-    """
+    """A day of trading. All times are aware UTC; each pair includes its start, not its end."""
 
     day: date
+    """The date where the market is: in New York, or on the desk."""
     early: datetime
+    """When trading before the regular hours begins."""
     opens: datetime
     closes: datetime
     late: datetime
+    """When trading after the regular hours ends."""
 
 
 class Hours(Protocol):
-    """When a market is open."""
+    """When a market is open. Instants are aware; a naive one raises TypeError."""
 
     name: str
 
     def session_on(self, day: date) -> Session | None:
-        """Return the session of a day, None where there is none."""
+        """Return the session of a date where the market is, None if it stays closed."""
         ...
 
     def current(self, at: datetime) -> Session:
-        """Return the session whose extended hours an instant is in, else the next one to come."""
+        """Return the session whose [early, late) contains that instant, else the next to come."""
         ...
 
     def is_open(self, at: datetime, *, extended: bool = False) -> bool:
-        """Say whether the market is open, in regular hours or also in extended ones."""
+        """Say whether there is trading in the regular hours, or in the extended ones."""
         ...
 
     def next_open(self, at: datetime) -> datetime:
-        """Return when regular hours begin the next time, later than an instant."""
+        """Return when regular hours next begin, strictly after that instant."""
         ...
 
     def next_close(self, at: datetime) -> datetime:
-        """Return when regular hours end the next time, later than an instant."""
+        """Return when regular hours next end, strictly after that instant."""
         ...
 
 
-class _Market:
-    """What follows from the sessions of single days."""
+class _ByTheDay(ABC):
+    """What follows from the sessions alone, whatever rules make them."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
 
+    @abstractmethod
     def session_on(self, day: date) -> Session | None:
-        raise NotImplementedError
+        """Return the session of a date where the market is, None if it stays closed."""
 
     def current(self, at: datetime) -> Session:
-        day = at.astimezone(self._zone).date()
-        while True:
-            session = self.session_on(day)
-            if session is not None and at < session.late:
-                return session
-            day += _DAY
+        """Return the session whose [early, late) contains that instant, else the next to come."""
+        return next(session for session in self._from(at) if session.late > at)
 
     def is_open(self, at: datetime, *, extended: bool = False) -> bool:
+        """Say whether there is trading in the regular hours, or in the extended ones."""
         session = self.current(at)
         if extended:
             return session.early <= at
         return session.opens <= at < session.closes
 
     def next_open(self, at: datetime) -> datetime:
-        session = self.current(at)
-        while session.opens <= at:
-            session = self.current(session.late)
-        return session.opens
+        """Return when regular hours next begin, strictly after that instant."""
+        return next(session.opens for session in self._from(at) if session.opens > at)
 
     def next_close(self, at: datetime) -> datetime:
-        session = self.current(at)
-        while session.closes <= at:
-            session = self.current(session.late)
-        return session.closes
+        """Return when regular hours next end, strictly after that instant."""
+        return next(session.closes for session in self._from(at) if session.closes > at)
 
-    def _at(self, day: date, hour: time) -> datetime:
-        return datetime.combine(day, hour, self._zone).astimezone(UTC)
+    def _from(self, at: datetime) -> Iterator[Session]:
+        """Yield the sessions from the date of that instant on.
+
+        Where clocks go back over midnight (St. John's did, until 2011) a date comes once more
+        after its session has ended. Nothing that is still to come is missed by that.
+        """
+        day = at.astimezone(self._zone).date()
+        while True:
+            if session := self.session_on(day):
+                yield session
+            day += _DAY
 
 
-class RoundTheClock(_Market):
-    """Always open. Its sessions are the days of a zone, one after another."""
+class RoundTheClock(_ByTheDay):
+    """A market that never closes. Its days are the desk's, from midnight to midnight."""
 
     name = "24x7"
 
     def session_on(self, day: date) -> Session | None:
-        """Return the day, from midnight to midnight: of 23 or 25 hours where the clocks change."""
-        begins, ends = self._at(day, time(0)), self._at(day + _DAY, time(0))
-        return Session(day, begins, begins, ends, ends)
+        """Return that day, of 23 to 25 hours where clocks change; None if the zone skipped it."""
+        return _whole_day(day, self._zone)
 
 
-class Nyse(_Market):
-    """The New York Stock Exchange, from 2000 on."""
+class Nyse(_ByTheDay):
+    """The New York Stock Exchange: 9:30 to 16:00 in New York, on some days to 13:00.
+
+    The extended hours are those of NYSE Arca, which trades the same stocks from 4:00 to 20:00,
+    after an early close to 17:00. Hours and holidays: NYSE, "Holidays & Trading Hours", and its
+    yearly announcements of holidays and early closings.
+    """
 
     name = "nyse"
 
     def __init__(self) -> None:
-        super().__init__(ZoneInfo(_NEW_YORK))
+        super().__init__(_NEW_YORK)
 
     def session_on(self, day: date) -> Session | None:
-        """Return the session of a day, None on weekends and holidays."""
-        return _nyse_session(day, self._zone)
+        """Return the session of a date in New York, None on weekends and holidays."""
+        return _nyse_session(day)
 
 
-def hours_of(name: Name, zone: ZoneInfo) -> Hours:
-    """Return the hours of a market by its name; `zone` is that of the desk's day."""
+def hours_of(name: Literal["24x7", "nyse"], zone: ZoneInfo) -> Hours:
+    """Return the hours of that name; `zone` is the desk's."""
     return Nyse() if name == "nyse" else RoundTheClock(zone)
 
 
-@lru_cache(maxsize=4096)
-def _nyse_session(day: date, zone: ZoneInfo) -> Session | None:
-    if day.weekday() >= _SATURDAY or day in _CLOSED or day in _holidays(day.year):
+@lru_cache(maxsize=_DAYS_KEPT)
+def _whole_day(day: date, zone: ZoneInfo) -> Session | None:
+    starts, ends = _utc(day, time(0), zone), _utc(day + _DAY, time(0), zone)
+    # Samoa had no 30 December 2011: it moved to the other side of the date line.
+    return Session(day, starts, starts, ends, ends) if starts < ends else None
+
+
+@lru_cache(maxsize=_DAYS_KEPT)
+def _nyse_session(day: date) -> Session | None:
+    if day.weekday() >= _SATURDAY or day in _SPECIAL_CLOSURES or day in _holidays(day.year):
         return None
-    is_short = day in _SHORT or _closes_early(day)
-    hours = (_EARLY, _OPENS, *((_CLOSES_EARLY, _LATE_EARLY) if is_short else (_CLOSES, _LATE)))
-    return Session(day, *(datetime.combine(day, at, zone).astimezone(UTC) for at in hours))
+    closes, late = (time(13), time(17)) if _closes_early(day) else (time(16), time(20))
+    early, opens = time(4), time(9, 30)
+    return Session(day, *(_utc(day, at, _NEW_YORK) for at in (early, opens, closes, late)))
 
 
-@lru_cache(maxsize=128)
+def _utc(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=_DAYS_KEPT)
 def _holidays(year: int) -> frozenset[date]:
-    fixed = [date(year, 7, 4), date(year, 12, 25)]
-    if year >= 2022:  # noqa: PLR2004 - the first year of Juneteenth
-        fixed.append(date(year, 6, 19))
+    """Return the days of a year on which the exchange stays closed every year."""
     new_year = date(year, 1, 1)
-    found = {
-        _nth(year, 1, _MONDAY, 3),  # Martin Luther King Day
-        _nth(year, 2, _MONDAY, 3),  # Washington's Birthday
-        _easter(year) - 2 * _DAY,  # Good Friday
-        _last_monday_of_may(year),  # Memorial Day
-        _nth(year, 9, _MONDAY, 1),  # Labor Day
-        _nth(year, 11, _THURSDAY, 4),  # Thanksgiving
-        *(_observed(day) for day in fixed),
-        # On a Saturday it is not observed: the Friday before ends a year's accounts.
+    days = {
+        # Not on the Friday before, which ends the year's accounts (NYSE Rule 7.2).
         new_year + _DAY if new_year.weekday() == _SUNDAY else new_year,
+        _first(_MONDAY, date(year, 1, 15)),  # Martin Luther King Jr. Day, since 1998
+        _first(_MONDAY, date(year, 2, 15)),  # Washington's Birthday
+        _easter(year) - 2 * _DAY,  # Good Friday
+        _first(_MONDAY, date(year, 5, 25)),  # Memorial Day
+        _observed(date(year, 7, 4)),  # Independence Day
+        _first(_MONDAY, date(year, 9, 1)),  # Labor Day
+        _thanksgiving(year),
+        _observed(date(year, 12, 25)),  # Christmas
     }
-    return frozenset(found)
+    if year >= 2022:  # noqa: PLR2004 - a federal holiday since June 2021, too late for that year's
+        days.add(_observed(date(year, 6, 19)))  # Juneteenth
+    return frozenset(days)
+
+
+_SPECIAL_CLOSURES = frozenset(
+    {
+        date(2001, 9, 11),  # the attacks on the World Trade Center; closed till the 17th
+        date(2001, 9, 12),
+        date(2001, 9, 13),
+        date(2001, 9, 14),
+        date(2004, 6, 11),  # mourning for President Reagan
+        date(2007, 1, 2),  # mourning for President Ford
+        date(2012, 10, 29),  # Hurricane Sandy
+        date(2012, 10, 30),
+        date(2018, 12, 5),  # mourning for President George H. W. Bush
+        date(2025, 1, 9),  # mourning for President Carter
+    }
+)
+
+_SPECIAL_EARLY_CLOSES = frozenset(
+    {
+        date(2002, 7, 5),  # a Friday between a holiday and a weekend: before 2013 that was the
+        # short day, instead of Wednesday the 3rd
+        date(2003, 12, 26),  # likewise the Friday after a Christmas on Thursday; only that year
+    }
+)
 
 
 def _closes_early(day: date) -> bool:
-    """Say whether a trading day is a short one by the rules.
-
-    The day after Thanksgiving; Christmas Eve; the day before Independence Day where that one is no
-    Friday's holiday. Until 2012 the Friday after a Thursday's Independence Day was short instead.
-    """
-    if day == _nth(day.year, 11, _THURSDAY, 4) + _DAY:
-        return True
-    if (day.month, day.day) == (12, 24):
-        return True
-    if day.month != 7:  # noqa: PLR2004 - July
-        return False
-    holiday = date(day.year, 7, 4)
-    if day.day == 3:  # noqa: PLR2004 - the eve
-        return holiday.weekday() < _SATURDAY and (
-            day.year >= _NEW_RULE or holiday.weekday() != _THURSDAY
-        )
-    return (
-        day.day == 5  # noqa: PLR2004 - the day after
-        and day.weekday() == _FRIDAY
-        and day.year < _NEW_RULE
-    )
+    """Say whether a day of trading ends at 13:00."""
+    match (day.month, day.day):
+        case (7, 3):
+            # Since 2013 on every day before a holiday on the 4th, before that not on Wednesdays.
+            return day.weekday() != _WEDNESDAY or day.year >= 2013  # noqa: PLR2004 - the rule's year
+        case (12, 24):
+            return True
+        case _:
+            return day == _thanksgiving(day.year) + _DAY or day in _SPECIAL_EARLY_CLOSES
 
 
-def _observed(day: date) -> date:
-    """Return when a holiday is observed: from a Saturday the day before, from a Sunday the next."""
-    return day + {_SATURDAY: -_DAY, _SUNDAY: _DAY}.get(day.weekday(), timedelta(0))
+def _thanksgiving(year: int) -> date:
+    return _first(_THURSDAY, date(year, 11, 22))
 
 
-def _nth(year: int, month: int, weekday: int, number: int) -> date:
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (number - 1))
+def _first(weekday: int, day: date) -> date:
+    """Return the first such weekday (Monday is 0) on or after a day."""
+    return day + (weekday - day.weekday()) % 7 * _DAY
 
 
-def _last_monday_of_may(year: int) -> date:
-    last = date(year, 5, 31)
-    return last - timedelta(days=last.weekday())
+def _observed(holiday: date) -> date:
+    """Return the Friday before a Saturday, the Monday after a Sunday, other days as they are."""
+    match holiday.weekday():
+        case 5:  # Saturday
+            return holiday - _DAY
+        case 6:  # Sunday
+            return holiday + _DAY
+        case _:
+            return holiday
 
 
 def _easter(year: int) -> date:
-    """Return Easter Sunday (the anonymous Gregorian algorithm, as Meeus gives it)."""
-    golden, century, years = year % 19, year // 100, year % 100
-    shift = (century - (century + 8) // 25 + 1) // 3
-    epact = (19 * golden + century - century // 4 - shift + 15) % 30
-    weekday = (32 + 2 * (century % 4) + 2 * (years // 4) - epact - years % 4) % 7
-    late = (golden + 11 * epact + 22 * weekday) // 451
-    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    """Return Easter Sunday of the Gregorian calendar.
+
+    The computus as "Anonymous" gave it to Nature in 1876, in J. Meeus' form ("Astronomical
+    Algorithms", 1991, chapter 8), letter for letter.
+    """
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (b - (b + 8) // 25 + 1) // 3
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    l = (32 + 2 * e + 2 * i - h - k) % 7  # noqa: E741 - as the book has it
+    m = (a + 11 * h + 22 * l) // 451
+    month, day = divmod(h + l - 7 * m + 114, 31)
     return date(year, month, day + 1)

@@ -7,6 +7,7 @@ from fastapi import Path, Query, Request, Response
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.lane.writer import Ledger
@@ -34,6 +35,7 @@ _Ticker = Annotated[str, Path(max_length=64, examples=["AAPL"])]
 @router.post(
     "/{ticker}/close",
     response_model=PlacedAnswer,
+    openapi_extra=documented(only_key),
     responses=replayable(200) | problems(*WITH_BODY, *REFUSED),
 )
 async def close_position(

@@ -231,6 +231,7 @@ async def read_order(session: Db, account: Account, order_id: OrderId) -> Respon
 @router.patch(
     "/{order_id}",
     response_model=PlacedAnswer,
+    openapi_extra=documented(only_key),
     responses=replayable(200) | problems(*WITH_BODY, *REFUSED),
 )
 async def replace_order(

@@ -64,6 +64,8 @@ class Matcher:
         self._woken = asyncio.Event()
         self._remembered_at = venue.clock.now()
         self._runs = False
+        self._trouble: str | None = None
+        """Why orders could not be matched the last time; said once, not with every price."""
 
     def heard_orders(self, orders: Sequence[Order]) -> None:
         """Take orders as a batch left them, from any thread; one that follows forgets them."""
@@ -145,12 +147,17 @@ class Matcher:
         outcomes = await asyncio.gather(
             *(ledger.submit(command) for command in commands), return_exceptions=True
         )
-        for outcome, command in zip(outcomes, commands, strict=True):
+        trouble: str | None = None
+        for outcome in outcomes:
             if isinstance(outcome, PaperdeskError):
                 # Nothing is lost: the orders rest on, and the next price finds them again.
-                log.warning("orders.not_matched", account=command.account_id, code=outcome.code)
+                trouble = outcome.code
             elif isinstance(outcome, BaseException):
                 raise outcome
+        if trouble not in {None, self._trouble}:
+            log.warning("orders.not_matched", code=trouble)
+        if commands:
+            self._trouble = trouble
         await self._update()
 
     def _command(self, account_id: str, orders: Sequence[Resting]) -> MatchOrders:
