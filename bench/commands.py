@@ -19,6 +19,8 @@ from bench.history import history as measure_history
 from bench.machine import facts
 from bench.matching import ORDERS
 from bench.matching import matching as measure_matching
+from bench.performance import TICKERS, TRADES
+from bench.performance import performance as measure_performance
 from bench.profiling import profile as summary_of
 from bench.reads import reads as measure_reads
 from bench.reads import reads_on_postgresql
@@ -75,6 +77,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(trades_on_postgresql, replace(four, rounds=2)),
         partial(reads_on_postgresql, one),
         partial(measure_history),
+        partial(measure_performance),
         partial(measure_streams),
         partial(measure_bulk),
         partial(measure_matching),
@@ -136,6 +139,12 @@ def history(
     """Measure a desk with a million trades beside one with a thousand."""
     past = {"many": many, "snapshots": snapshots, "least": least}
     return run([partial(measure_history, seconds, **past)], out)
+
+
+@app.command
+def performance(*, count: int = TRADES, tickers: int = TICKERS, out: Out = None) -> int:
+    """Measure the portfolio and the performance of an account of twelve years."""
+    return run([partial(measure_performance, trades=count, tickers=tickers)], out)
 
 
 @app.command

@@ -40,6 +40,8 @@ from paperdesk.orders import routes as order_routes
 from paperdesk.orders.matching.matcher import ORDERS, Matcher, tell_of
 from paperdesk.orders.venue import Venue
 from paperdesk.portfolio import routes as portfolio_routes
+from paperdesk.portfolio.performance import routes as performance_routes
+from paperdesk.portfolio.performance.service import Performance
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.portfolio.statement import Statements
 from paperdesk.runtime.leader import Leadership, leadership_of
@@ -60,6 +62,7 @@ page. Errors are `application/problem+json` with a stable `code` and a sentence 
 
 ROUTERS = (
     portfolio_routes.router,
+    performance_routes.router,
     order_routes.router,
     position_routes.router,
     account_routes.router,
@@ -163,6 +166,10 @@ class Desk:
                 check=self.standing.check,
             )
             stack.push_async_callback(self.ledger.close)
+            performance = Performance(
+                self.database, self.ledger, self.market.board, self.clock, self.settings.timezone
+            )
+            stack.push_async_callback(performance.close)
             self._share_out(snapshots)
             stack.push_async_callback(self.leadership.stop)
             self.leadership.start()
@@ -174,6 +181,7 @@ class Desk:
             state.ledger = self.ledger
             state.venue = self.venue
             state.statements = statements
+            state.performance = performance
             state.standing = self.standing
             state.keeper = self.keeper
             state.access = Access(self.database, self.clock, self.settings.auth)

@@ -37,6 +37,22 @@ def test_a_short_replay_is_counted_and_proven(tmp_path: Path) -> None:
     assert {figure["name"] for figure in part["figures"]} >= {"trades replayed", "verify"}
 
 
+def test_performance_is_measured_where_its_contributions_add_up(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    size = ("--count", "300", "--tickers", "5")
+    subprocess.run(
+        [sys.executable, "-m", "bench", "performance", *size, "--out", str(kept)],
+        cwd=ROOT,
+        check=True,
+        timeout=100,
+        capture_output=True,
+    )
+    (part,) = json.loads(kept.read_text())["parts"]
+    assert part["checks"][0].startswith("the contributions of 5 of 5 tickers are ")
+    names = {figure["name"] for figure in part["figures"]}
+    assert {"performance, first of all", "performance, 1y", "health meanwhile, p99"} <= names
+
+
 def test_a_short_past_is_proven(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     size = ("--many", "2000", "--snapshots", "3000", "--least", "60", "--seconds", "0.1")

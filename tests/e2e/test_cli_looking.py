@@ -8,10 +8,12 @@ import pytest
 
 from support.fake_desk import (
     BOOKED,
+    CURVE,
     EMPTY_PORTFOLIO,
     ENTRIES,
     MOVED,
     MOVEMENT,
+    PERFORMANCE,
     PORTFOLIO,
     TRADE,
     FakeDesk,
@@ -57,6 +59,59 @@ def test_prices_that_are_not_current_are_named(cli: Program, desk: FakeDesk) -> 
     desk.answers(PORTFOLIO.replace('"unpriced": []', '"unpriced": ["AAPL"]'))
 
     assert "No current price for AAPL" in cli("portfolio").out
+
+
+def test_performance_is_a_table_with_its_curve_and_contributions(
+    cli: Program, desk: FakeDesk
+) -> None:
+    desk.answers(PERFORMANCE, CURVE)
+
+    result = cli("performance", "--range", "1y", "--benchmark", "SPY")
+
+    assert [asked.path for asked in desk.asked] == [
+        "/api/portfolio/performance?range=1y&benchmark=SPY",
+        "/api/portfolio/history?range=1y&points=60",
+    ]
+    rows = {line[:26].strip(): line[26:].split() for line in result.out.splitlines()}
+    assert "$10,000.00 ▁▅█ $12,710.24" in result.out
+    assert rows["Profit"] == ["+2,210.24"]
+    assert rows["Return"] == ["+21.05", "%"]
+    assert rows["Return, time-weighted"] == ["+22.13", "%"]
+    assert rows["Deepest fall"] == ["-6.90", "%"]
+    assert rows["Volatility a year"] == ["13.59", "%"]
+    assert rows["Growth a year"] == rows["Worst day"] == rows["Alpha a year"] == ["-"]
+    assert rows["Best day 2026-09-09"] == ["+2.44", "%"]
+    assert rows["Beta to SPY"] == ["0.67"]
+    contributions = result.out.partition("Ticker")[2].splitlines()
+    assert contributions[1].split() == ["AAPL", "+1,616.68", "+15.40", "%"]
+    assert contributions[3].split() == ["Income", "less", "fees", "+7.80", "+0.07", "%"]
+    assert "a trade's own price stood in" in result.out
+    assert "No current price for MSFT" in result.out
+
+
+def test_performance_of_a_part_has_no_curve_and_json_has_every_digit(
+    cli: Program, desk: FakeDesk
+) -> None:
+    desk.answers(PERFORMANCE)
+
+    part = cli("performance", "--strategy", "momentum")
+    exact = cli("performance", "--json")
+
+    assert [asked.path for asked in desk.asked] == [
+        "/api/portfolio/performance?range=all&strategy=momentum",
+        "/api/portfolio/performance?range=all",
+    ]
+    assert "▁" not in part.out
+    assert '"end_value": 12710.240001,' in exact.out
+
+
+def test_the_curve_is_plain_where_blocks_cannot_be_printed(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(PERFORMANCE, CURVE)
+
+    result = cli("performance", PYTHONIOENCODING="ascii")
+
+    assert (result.code, result.err) == (0, "")
+    assert "$10,000.00 _=# $12,710.24" in result.out
 
 
 @pytest.mark.parametrize(
@@ -185,6 +240,7 @@ def test_watching_prints_a_line_a_change(cli: Program, desk: FakeDesk) -> None:
         (["buy", "AAPL", "1"], BOOKED),
         (["sell", "AAPL", "1"], BOOKED),
         (["portfolio"], PORTFOLIO),
+        (["performance", "--ticker", "AAPL"], PERFORMANCE),
         (["trades"], f"[{TRADE}]"),
         (["journal"], ENTRIES),
         (["cash"], f"[{MOVEMENT}]"),

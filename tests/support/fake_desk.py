@@ -26,6 +26,22 @@ MOVEMENT = """{"id": "m1", "kind": "withdrawal", "amount": -200.500000, "key": "
 "sequence": 2, "hash": "ab12"}"""
 ENTRIES = f"""[{TRADE[:-1]}, "table": "trades", "sequence": 3, "hash": "{"cd" * 32}"}},
 {MOVEMENT[:-1]}, "table": "cash_movements"}}]"""
+PERFORMANCE = """{"start": "2025-11-20T15:00:00Z", "end": "2026-11-20T15:00:00Z",
+"simple": 0.210499, "twr": 0.221327, "mwr": 0.213, "cagr": null, "max_drawdown": -0.06899,
+"drawdown": {"peak_at": "2026-05-13T04:00:00Z", "trough_at": "2026-07-18T04:00:00Z",
+"recovered_at": null}, "volatility": 0.135895, "sharpe": 2.014299, "sortino": null, "calmar": null,
+"win_rate": 1, "exposure": 0.632091, "best_day": {"date": "2026-09-09", "return": 0.02442},
+"worst_day": null, "deposits": 10500, "withdrawals": 0, "profit": 2210.24, "realized_pnl": 442.72,
+"fees": 3, "income": 10.8, "start_value": 0, "end_value": 12710.240001, "estimated": true,
+"unpriced": ["MSFT"], "contributions": [
+{"ticker": "AAPL", "profit": 1616.68, "contribution": 0.153969},
+{"ticker": "MSFT", "profit": 585.76, "contribution": 0.055787},
+{"ticker": null, "profit": 7.8, "contribution": 0.000743}], "benchmark": {"ticker": "SPY",
+"since": "2026-03-02T14:30:00Z", "return": 0.175786, "beta": 0.669121, "correlation": 0.752902,
+"alpha": null}, "days": 366}"""
+CURVE = """[{"recorded_at": "2026-11-18T15:00:00Z", "total_value": 10000, "incomplete": false},
+{"recorded_at": "2026-11-19T15:00:00Z", "total_value": 11355.12, "incomplete": false},
+{"recorded_at": "2026-11-20T15:00:00Z", "total_value": 12710.24, "incomplete": false}]"""
 BOOKED = f'{PORTFOLIO[:-1]}, "trade": {TRADE}}}'
 
 

@@ -92,6 +92,70 @@ class Portfolio(msgspec.Struct):
     unpriced: list[str] = []
 
 
+class Point(msgspec.Struct):
+    """What an account was worth at an instant."""
+
+    recorded_at: str
+    total_value: Decimal
+
+
+class DayReturn(msgspec.Struct):
+    """A day and its return."""
+
+    date: str
+    change: Decimal = msgspec.field(name="return")
+
+
+class Contribution(msgspec.Struct):
+    """What a ticker made; cash has none."""
+
+    ticker: str | None
+    profit: Decimal
+    contribution: Decimal | None
+
+
+class Benchmark(msgspec.Struct):
+    """A ticker that performance is compared with."""
+
+    ticker: str
+    change: Decimal | None = msgspec.field(name="return")
+    beta: Decimal | None
+    correlation: Decimal | None
+    alpha: Decimal | None
+
+
+class Performance(msgspec.Struct):
+    """The performance of an account, or of a part of it, over a range."""
+
+    start: str
+    end: str
+    simple: Decimal | None
+    twr: Decimal | None
+    mwr: Decimal | None
+    cagr: Decimal | None
+    max_drawdown: Decimal | None
+    volatility: Decimal | None
+    sharpe: Decimal | None
+    sortino: Decimal | None
+    calmar: Decimal | None
+    win_rate: Decimal | None
+    exposure: Decimal | None
+    best_day: DayReturn | None
+    worst_day: DayReturn | None
+    deposits: Decimal
+    withdrawals: Decimal
+    profit: Decimal
+    realized_pnl: Decimal
+    fees: Decimal
+    income: Decimal
+    start_value: Decimal
+    end_value: Decimal
+    estimated: bool
+    unpriced: list[str]
+    contributions: list[Contribution]
+    benchmark: Benchmark | None = None
+
+
 class Booked(Portfolio, kw_only=True):
     """The portfolio after a trade, and the trade."""
 

@@ -171,6 +171,17 @@ Examples:
     ),
     (
         _LOOK,
+        "performance",
+        "performance:performance",
+        "Returns, risk, and what each stock made.",
+        """\
+Examples:
+  paperdesk performance
+  paperdesk performance --range 1y --benchmark SPY
+  paperdesk performance --strategy momentum --json | jq .twr""",
+    ),
+    (
+        _LOOK,
         "trades",
         "look:trades",
         "What was traded, newest first.",

@@ -1,0 +1,320 @@
+"""Figures of performance for whoever asks: a curve is made once, in a thread, and kept.
+
+A curve lasts until the account books something or the desk's day ends. Then the entries that are
+new are read, and the curve is made anew. What moves between, the prices of now, is valued for each
+who asks.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from paperdesk.clock import Clock
+from paperdesk.db.engine import Database
+from paperdesk.db.types import PRICE_SCALE, units_of
+from paperdesk.errors import Busy
+from paperdesk.ledger.lane.writer import Ledger
+from paperdesk.ledger.views import AccountView
+from paperdesk.market.closes import MINUTE, Stretch, chunks, closes_from, last_closes
+from paperdesk.market.quotes import QuoteBoard
+from paperdesk.portfolio.performance.closing import DayCloses
+from paperdesk.portfolio.performance.curve import (
+    FRESH,
+    Curve,
+    account_curve,
+    followed_by,
+    note_known,
+    part_of,
+    priced,
+)
+from paperdesk.portfolio.performance.events import Days, Events, instant_of, moment_of
+from paperdesk.portfolio.performance.figures import (
+    Figures,
+    Span,
+    benchmark_prices,
+    figures_of,
+)
+from paperdesk.portfolio.performance.journal import entries_of, hash_of
+from paperdesk.portfolio.performance.lines import Price
+
+_MOST_ENTRIES: Final = 500_000
+"""Entries of all accounts that are kept in memory, beside those of the one asked for last."""
+_MOST_PARTS: Final = 16
+_MOST_LOOKS: Final = 20_000
+"""Prices that are looked up to know what an account was worth when money came or went."""
+_GRACE: Final = timedelta(minutes=1)
+"""How long after midnight a day is over: its last minute has to be stored first."""
+_BACK: Final = timedelta(days=7)
+_INSTANT: Final = timedelta(microseconds=1)
+_PAUSE: Final = 0.0005
+
+T = TypeVar("T")
+_Part = tuple[str | None, str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which figures: of a span (None for its open ends), of a part, beside a benchmark."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    ticker: str | None = None
+    source: str | None = None
+    strategy: str | None = None
+    benchmark: str | None = None
+
+    @property
+    def part(self) -> _Part | None:
+        """The ticker, source and strategy that are asked for; None for the whole account."""
+        part = (self.ticker, self.source, self.strategy)
+        return part if any(part) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The figures, and of which time they are."""
+
+    start: datetime
+    end: datetime
+    zone: Days
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The curve of an account as of an entry of its journal, on a day; and of its parts."""
+
+    sequence: int
+    hash: str
+    today: int
+    events: Events
+    curve: Curve
+    parts: OrderedDict[_Part, Curve] = field(default_factory=OrderedDict[_Part, Curve])
+
+
+class Performance:
+    """Makes and keeps the curves of accounts."""
+
+    def __init__(
+        self, database: Database, ledger: Ledger, board: QuoteBoard, clock: Clock, timezone: str
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._board = board
+        self._clock = clock
+        self._zone = ZoneInfo(timezone)
+        # One thread for what takes long: several would only take the interpreter from the desk.
+        self._thread = ThreadPoolExecutor(1, "paperdesk-performance")
+        self._stopping = threading.Event()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._making: dict[str, asyncio.Task[_Kept]] = {}
+        self._closes = DayCloses(self._zone)
+
+    async def of(self, account_id: str, asked: Asked) -> Told:
+        """Return the figures that are asked for. Raises NotFound where there is no such account."""
+        kept = await self._current(account_id)
+        whole = kept.curve
+        curve = whole if asked.part is None else await self._part(kept, asked.part)
+        now = self._clock.now()
+        end = min(asked.end or now, now)
+        is_live = end == now
+        start = min(max(asked.start or moment_of(whole.first), moment_of(whole.first)), end)
+        ends = max(instant_of(now), whole.end) if is_live else instant_of(end)
+        starts = instant_of(start)
+        before = await self._prices(starts, curve.held_at(starts))
+        held, current = whole.held_at(ends), None
+        if is_live:
+            after, current = self._quoted(held, ends)
+        else:
+            after = await self._prices(ends, held)
+        beside = await self._benchmark(asked.benchmark, whole.days, (starts, ends), is_live=is_live)
+
+        def figures() -> Figures:
+            span = Span(
+                starts,
+                ends if not is_live else max(starts, instant_of(now)),
+                None if is_live else ends,
+                curve.worth_at(starts, before),
+                curve.worth_at(ends, after, current),
+                whole.worth_at(ends, after, current),
+            )
+            return figures_of(curve, span, beside)
+
+        return Told(start, end, whole.days, await asyncio.to_thread(figures))
+
+    async def close(self) -> None:
+        """Break off what is being made."""
+        self._stopping.set()
+        await asyncio.gather(*self._making.values(), return_exceptions=True)
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def _current(self, account_id: str) -> _Kept:
+        """Return the curve of an account as it is now. Who asks at the same time waits for one."""
+        while True:
+            view = await self._ledger.account(account_id)
+            kept = self._kept.get(account_id)
+            as_of = (view.sequence, view.head.hash, self._today())
+            if kept and (kept.sequence, kept.hash, kept.today) == as_of:
+                self._kept.move_to_end(account_id)
+                return kept
+            making = self._making.get(account_id)
+            joined = making is not None
+            if making is None:
+                making = asyncio.create_task(self._make(view, kept), name="paperdesk-performance")
+                self._making[account_id] = making
+                making.add_done_callback(lambda _: self._making.pop(account_id, None))
+            # Whoever goes away takes it from nobody else.
+            kept = await asyncio.shield(making)
+            if not joined or kept.sequence >= view.sequence:
+                return kept
+
+    async def _make(self, view: AccountView, kept: _Kept | None) -> _Kept:
+        made = await self._in_thread(lambda session: self._made(session, view, kept))
+        self._kept[view.id] = made
+        self._kept.move_to_end(view.id)
+        entries = sum(each.events.count for each in self._kept.values())
+        while entries > _MOST_ENTRIES and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            entries -= dropped.events.count
+        return made
+
+    def _made(self, session: Session, view: AccountView, kept: _Kept | None) -> _Kept:
+        """Read and make a curve. Blocks."""
+        if kept and not (
+            kept.sequence <= view.sequence and hash_of(session, view.id, kept.sequence) == kept.hash
+        ):
+            kept = None
+        known = kept.sequence if kept else 0
+        entries = entries_of(session, view.id, known, view.sequence, self._breathe)
+        events = (kept.events if kept else Events()).followed_by(entries)
+        today = self._today()
+        curve = followed_by(kept.curve, entries) if kept and kept.today == today else None
+        flows = {flow.at for flow in curve.flows if flow.sequence > known} if curve else set[int]()
+        if curve is None:
+            curve = self._new(session, events)
+            flows = {flow.at for flow in curve.flows}
+        note_known(curve, self._prices_at(session, curve, flows))
+        return _Kept(view.sequence, view.head.hash, today, events, curve)
+
+    def _new(self, session: Session, events: Events) -> Curve:
+        now = self._clock.now()
+        first = instant_of(now) if events.first is None else events.first
+        days = Days(self._zone, first, instant_of(now - _GRACE))
+        curve = account_curve(events, days, first)
+        self._closes.give(session, curve, self._breathe)
+        return priced(curve)
+
+    def _prices_at(
+        self, session: Session, curve: Curve, instants: Collection[int]
+    ) -> dict[int, dict[str, Price]]:
+        """Return the fresh prices just before some instants, none of any where they are too many.
+
+        What is held then and has no such price has none.
+        """
+        looks = [(at, _until(ticker, at, FRESH)) for at in instants for ticker in curve.held_at(at)]
+        if len(looks) > _MOST_LOOKS:
+            return {}
+        found: dict[int, dict[str, Price]] = {at: {} for at in instants}
+        dialect = session.get_bind().dialect.name
+        rest = iter([at for at, _ in looks])
+        for some in chunks(stretch for _, stretch in looks):
+            self._breathe()
+            at = [next(rest) for _ in some]
+            for close in closes_from(session.execute(last_closes(dialect, some))):
+                price = Price(instant_of(close.at), close.price)
+                found[at[close.stretch]][some[close.stretch].ticker] = price
+        return found
+
+    async def _part(self, kept: _Kept, part: _Part) -> Curve:
+        curve = kept.parts.get(part)
+        if curve is None:
+            curve = await asyncio.to_thread(part_of, kept.curve, kept.events, *part)
+            kept.parts[part] = curve
+            if len(kept.parts) > _MOST_PARTS:
+                kept.parts.popitem(last=False)
+        return curve
+
+    async def _prices(self, instant: int, tickers: Collection[str]) -> dict[str, Price]:
+        """Return the price that each ticker had in the stored minutes of a day until an instant."""
+        return await self._last_prices([_until(t, instant, self._of_day(instant)) for t in tickers])
+
+    async def _last_prices(self, stretches: Iterable[Stretch]) -> dict[str, Price]:
+        found: dict[str, Price] = {}
+        for some in chunks(stretches):
+            async with self._database.read() as session:
+                rows = await session.execute(last_closes(self._database.dialect, some))
+            for close in closes_from(rows):
+                price = Price(instant_of(close.at), close.price)
+                found[some[close.stretch].ticker] = price
+        return found
+
+    def _quoted(
+        self, tickers: Iterable[str], instant: int
+    ) -> tuple[dict[str, Price], frozenset[str]]:
+        """Return the latest quotes, and the tickers whose quote is fresh: that is of now."""
+        now = self._board.now()
+        found: dict[str, Price] = {}
+        current: set[str] = set()
+        for ticker in tickers:
+            quote = self._board.latest(ticker)
+            if quote is None:
+                continue
+            is_fresh = self._board.is_fresh(quote, now)
+            at = instant if is_fresh else instant_of(quote.received_at)
+            found[ticker] = Price(at, units_of(quote.price, PRICE_SCALE))
+            if is_fresh:
+                current.add(ticker)
+        return found, frozenset(current)
+
+    async def _benchmark(
+        self, ticker: str | None, days: Days, span: tuple[int, int], *, is_live: bool
+    ) -> list[Price] | None:
+        """Return a benchmark's prices over a span; None where none is asked for."""
+        if ticker is None:
+            return None
+        start, end = span
+        first = await self._last_prices([_until(ticker, start, _BACK)])
+        if is_live:
+            last, _ = self._quoted([ticker], end)
+        else:
+            last = await self._last_prices([_until(ticker, end, _BACK)])
+        closes = await self._in_thread(
+            lambda session: self._closes.of(session, ticker, days, self._breathe)
+        )
+        return benchmark_prices(closes, days, span, first=first.get(ticker), last=last.get(ticker))
+
+    async def _in_thread(self, work: Callable[[Session], T]) -> T:
+        def run() -> T:
+            with self._database.long_read() as session:
+                return work(session)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    def _breathe(self) -> None:
+        if self._stopping.is_set():
+            raise Busy("The desk is stopping. Ask again when it is back.")
+        time.sleep(_PAUSE)
+
+    def _today(self) -> int:
+        return (self._clock.now() - _GRACE).astimezone(self._zone).toordinal()
+
+    def _of_day(self, instant: int) -> timedelta:
+        """Return how much of an instant's day has passed."""
+        moment = moment_of(instant).astimezone(self._zone)
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        return moment_of(instant) - midnight.astimezone(UTC)
+
+
+def _until(ticker: str, instant: int, back: timedelta) -> Stretch:
+    """Return the minutes that were over at an instant, and began so long before it."""
+    moment = moment_of(instant)
+    return Stretch(ticker, moment - back, moment - MINUTE + _INSTANT)

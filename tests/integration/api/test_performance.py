@@ -1,0 +1,488 @@
+"""The statement of performance over HTTP, on both databases."""
+
+import asyncio
+import io
+import json
+import re
+import threading
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from paperdesk.ledger import booking
+from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.replay.past_trades import RowReader
+from paperdesk.ledger.replay.running import replay
+from paperdesk.ledger.replay.trade_file import TradeFile
+from paperdesk.models import PositionAdjustment, PositionAdjustmentKind, PriceBar, UserProfile
+from paperdesk.portfolio.performance.journal import entries_of
+from paperdesk.portfolio.performance.service import Asked, Performance
+from support.databases import START
+from support.desk import DeskClient, open_desk
+from support.pricing import SleeplessClock
+from support.processes import ROOT
+
+DAY = timedelta(days=1)
+PATH = "/api/portfolio/performance"
+FIELDS = [
+    "start",
+    "end",
+    "simple",
+    "twr",
+    "mwr",
+    "cagr",
+    "max_drawdown",
+    "drawdown",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "win_rate",
+    "exposure",
+    "best_day",
+    "worst_day",
+    "deposits",
+    "withdrawals",
+    "profit",
+    "realized_pnl",
+    "fees",
+    "income",
+    "start_value",
+    "end_value",
+    "estimated",
+    "unpriced",
+    "contributions",
+    "benchmark",
+    "days",
+]
+
+
+@pytest.fixture
+async def timed(database_url: str) -> AsyncIterator[DeskClient]:
+    """A desk whose time stands at START until the test moves it."""
+    async with open_desk(database_url, clock=SleeplessClock(START)) as client:
+        await client.app.state.market.tick()
+        yield client
+
+
+async def later(desk: DeskClient, by: timedelta, **prices: str) -> None:
+    """Let time pass, and have prices then."""
+    desk.app.state.desk.clock.advance(by)
+    desk.prices.prices |= prices
+    await desk.app.state.market.tick()
+
+
+async def performance(desk: DeskClient, query: str = "") -> dict[str, Any]:
+    """Return the figures, as exact numbers."""
+    answer = await desk.get(f"{PATH}?{query}")
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+
+
+async def stored(desk: DeskClient, ticker: str, closes: dict[datetime, str]) -> None:
+    """Put minutes into the database that end at these times."""
+    async with desk.app.state.database.write() as session:
+        for at, close in closes.items():
+            price = Decimal(close)
+            session.add(
+                PriceBar(
+                    ticker=ticker,
+                    timeframe="1m",
+                    start=at - timedelta(minutes=1),
+                    open=price,
+                    high=price,
+                    low=price,
+                    close=price,
+                )
+            )
+
+
+async def replayed(desk: DeskClient, *rows: str) -> None:
+    """Book past trades: ticker, side, quantity, price, days ago, fee, strategy."""
+    now = desk.app.state.desk.clock.now()
+    lines = ["ticker,side,quantity,price,executed_at,fee,strategy"]
+    for row in rows:
+        cells = row.split(",")
+        cells[4] = (now - float(cells[4]) * DAY).isoformat()
+        lines.append(",".join(cells))
+    file = TradeFile(io.BytesIO("\n".join(lines).encode()), RowReader("default", "", now))
+    summary = await replay(desk.app.state.ledger, file, lambda _: None)
+    assert (summary.booked, summary.stopped) == (len(rows), None)
+
+
+def closes(days: Iterable[float], price: str) -> dict[datetime, str]:
+    """Return the same close so many days ago, at 16:00 in New York (21:00 UTC in winter)."""
+    return {START.replace(hour=21) - day * DAY: price for day in days}
+
+
+async def test_the_answer_has_its_documented_fields(timed: DeskClient) -> None:
+    answer = await timed.get(f"{PATH}?benchmark=MSFT")
+    page = (ROOT / "docs" / "http.md").read_text()
+    (example,) = re.findall(r"^```json\n(\{\n  \"start\".*?)^```$", page, re.MULTILINE | re.DOTALL)
+    documented = json.loads(example)
+
+    assert list(answer.json()) == FIELDS == list(documented)
+    for name in ("drawdown", "benchmark"):
+        assert list(answer.json()[name]) == list(documented[name])
+    assert list(answer.json()["contributions"][0]) == list(documented["contributions"][0])
+
+
+async def test_a_trade_and_a_price_show_at_once_and_agree_with_the_portfolio(
+    timed: DeskClient,
+) -> None:
+    await timed.trade("AAPL", "buy", 10)
+    await later(timed, timedelta(hours=3), AAPL="200.123456789")
+    first = await performance(timed)
+    await timed.trade("AAPL", "sell", 4)
+    second = await performance(timed)
+    total = json.loads((await timed.get("/api/portfolio")).text, parse_float=Decimal)
+
+    assert first["simple"] == first["twr"] == first["mwr"] == Decimal("0.009873")
+    assert (first["profit"], first["realized_pnl"]) == (Decimal("98.734568"), 0)
+    assert first["contributions"] == [
+        {
+            "ticker": "AAPL",
+            "profit": Decimal("98.734568"),
+            "contribution": Decimal("0.009873"),
+        },
+        {"ticker": None, "profit": 0, "contribution": 0},
+    ]
+    assert second["end_value"] == total["total_value"]
+    assert (second["realized_pnl"], second["win_rate"]) == (Decimal("39.493827"), 1)
+    assert (second["cagr"], second["volatility"], second["days"]) == (None, None, 1)
+    assert second["estimated"] is False
+
+
+async def test_money_that_comes_and_goes_is_no_gain(timed: DeskClient) -> None:
+    await timed.trade("AAPL", "buy", 10)
+    for kind, amount in (("deposit", 1_000_000), ("withdrawal", 999_999.5), ("withdrawal", 5000)):
+        await later(timed, timedelta(hours=7))
+        await timed.post("/api/cash", json={"kind": kind, "amount": amount})
+    await later(timed, DAY)
+
+    told = await performance(timed)
+
+    assert [told[name] for name in ("simple", "twr", "mwr", "max_drawdown", "profit")] == [0] * 5
+    assert (told["deposits"], told["withdrawals"]) == (1_010_000, Decimal("1004999.5"))
+    assert (told["start_value"], told["end_value"]) == (0, Decimal("5000.5"))
+
+
+async def test_past_trades_make_the_curve_of_their_time(timed: DeskClient) -> None:
+    """400 days: bought at 100, which rises to 150, falls to 75, and rises to 180."""
+    await stored(timed, "AAPL", closes(range(201, 401), "150") | closes(range(100, 201), "75"))
+    await stored(timed, "AAPL", closes(range(1, 100), "180"))
+    await replayed(
+        timed, "AAPL,buy,50,100,400,1,momentum", "AAPL,sell,10,180,20,1,", "MSFT,buy,1,390,0.01,0,"
+    )
+    await later(timed, timedelta(0), AAPL="180", MSFT="400")
+
+    told = await performance(timed)
+    year = await performance(timed, "range=1y")
+    between = await performance(timed, "start=2026-01-01T00:00:00Z&end=2026-05-01T00:00:00-04:00")
+
+    assert told["start"] == (START - 400 * DAY).isoformat().replace("+00:00", "Z")
+    assert told["profit"] == 50 * 80 + 10 - 2
+    assert told["twr"] == told["simple"] == Decimal("0.4008")
+    assert told["cagr"] == told["mwr"] == Decimal("0.360092")
+    assert told["max_drawdown"] == Decimal("-0.300024")  # 12,499 to 8,749
+    assert told["drawdown"] == {
+        "peak_at": "2026-05-04T04:00:00Z",
+        "trough_at": "2026-05-05T04:00:00Z",
+        "recovered_at": "2026-08-14T04:00:00Z",
+    }
+    assert (told["realized_pnl"], told["fees"], told["win_rate"]) == (800, 2, 1)
+    assert (told["best_day"]["date"], told["worst_day"]["date"]) == ("2026-08-13", "2026-05-04")
+    assert told["estimated"] is False
+    assert 0 < told["volatility"] < 2
+    assert told["days"] == 401
+    # A year ago it was worth 12,499; nothing came since.
+    assert (year["start_value"], year["deposits"]) == (12_499, 0)
+    assert year["simple"] == year["twr"] == Decimal("0.120730")
+    assert (between["start_value"], between["end_value"]) == (12_499, 12_499)
+    assert (between["twr"], between["estimated"], between["unpriced"]) == (0, False, [])
+
+
+async def test_a_trade_that_is_dated_back_changes_what_was(timed: DeskClient) -> None:
+    await stored(timed, "AAPL", closes(range(1, 30), "100"))
+    await replayed(timed, "AAPL,buy,10,100,20,0,")
+    query = f"start={(START - 15 * DAY).isoformat().replace('+00:00', 'Z')}"
+    before = await performance(timed, query)
+
+    await replayed(timed, "AAPL,buy,10,90,18,0,", "AAPL,buy,10,90,5,0,")
+    after = await performance(timed, query)
+
+    assert after["start_value"] - before["start_value"] == 100
+    assert after["profit"] - before["profit"] == 10 * (Decimal("190.25") * 2 - 100 - 90)
+
+
+async def test_parts_of_an_account_add_up(timed: DeskClient) -> None:
+    await replayed(
+        timed,
+        "AAPL,buy,10,100,9,1,a",
+        "AAPL,buy,10,120,8,1,b",
+        "MSFT,buy,2,300,7,1,a",
+        "AAPL,sell,5,150,6,1,b",
+    )
+    whole = await performance(timed)
+
+    parts = {
+        name: [await performance(timed, f"{name}={value}") for value in values]
+        for name, values in {"ticker": ("aapl", "MSFT"), "strategy": ("a", "b")}.items()
+    }
+    one = await performance(timed, "ticker=AAPL&strategy=b&source=replay")
+    none = [await performance(timed, query) for query in ("strategy=nobody", "ticker=ZZZ")]
+
+    for of_kind in parts.values():
+        assert sum(part["profit"] for part in of_kind) == whole["profit"]
+        assert sum(part["fees"] for part in of_kind) == whole["fees"] == 4
+    assert (one["realized_pnl"], one["deposits"], one["withdrawals"]) == (150, 1201, 749)
+    assert one["end_value"] == 5 * Decimal("190.25")
+    for part in none:
+        assert (part["profit"], part["simple"], part["twr"]) == (0, None, None)
+        assert [line["ticker"] for line in part["contributions"]] == [None]
+
+
+async def test_a_benchmark_is_set_beside_the_account(timed: DeskClient) -> None:
+    prices = {day: str(100 + day * 7 % 11) for day in range(1, 60)}
+    for ticker in ("AAPL", "MSFT"):
+        for day, price in prices.items():
+            await stored(timed, ticker, closes([day], price))
+    await replayed(timed, f"AAPL,buy,50,{prices[59]},59,0,")
+
+    query = f"benchmark=msft&start={(START - 50 * DAY).isoformat().replace('+00:00', 'Z')}"
+    told = await performance(timed, query)
+    beside = told["benchmark"]
+    unpriced = await performance(timed, "benchmark=TSLA")
+
+    assert beside["ticker"] == "MSFT"
+    assert beside["since"] == told["start"]
+    assert beside["return"] == round(Decimal("400.5") / Decimal(prices[51]) - 1, 6)
+    # Half of it is invested, all in what moves as the benchmark does.
+    assert beside["beta"] == pytest.approx(Decimal("0.52"), abs=Decimal("0.03"))
+    assert beside["correlation"] == pytest.approx(1, abs=Decimal("0.01"))
+    assert unpriced["benchmark"] == {
+        "ticker": "TSLA",
+        "since": "2026-11-20T15:00:00Z",
+        "return": None,
+        "beta": None,
+        "correlation": None,
+        "alpha": None,
+    }
+
+
+async def test_what_a_deposit_found_is_known_from_the_minute_before(timed: DeskClient) -> None:
+    """The account has lost a tenth by noon; a large deposit then must not hide it."""
+    await replayed(timed, "AAPL,buy,100,100,3,0,")
+    await stored(timed, "AAPL", closes([3, 2, 1], "100"))
+    await stored(timed, "AAPL", {START + timedelta(hours=1): "90"})
+    await later(timed, timedelta(hours=1, minutes=5), AAPL="90")
+    await timed.post("/api/cash", json={"kind": "deposit", "amount": 990_000})
+
+    told = await performance(timed)
+
+    assert told["twr"] == Decimal("-0.1")
+    assert told["simple"] == Decimal("-0.001")
+
+
+@dataclass(frozen=True)
+class Adjust:
+    """Put an adjustment into the journal, as a later version will."""
+
+    entry: PositionAdjustment
+    holding: booking.Holding
+    account_id: str = "default"
+
+    @property
+    def key(self) -> None:
+        """It has none."""
+
+    def __call__(self, books: Books) -> None:
+        at = self.entry.effective_at
+        books.account(self.account_id).enter(self.entry, at, {self.entry.ticker: self.holding})
+
+
+async def test_a_split_is_no_gain(timed: DeskClient) -> None:
+    await timed.trade("AAPL", "buy", 10)
+    split = PositionAdjustment(
+        id="split",
+        kind=PositionAdjustmentKind.stock_split,
+        ticker="AAPL",
+        numerator=2,
+        denominator=1,
+        quantity=Decimal(0),
+        cost_basis=Decimal(0),
+        amount=Decimal(0),
+        key="split",
+        effective_at=START,
+        created_at=START,
+    )
+    holding = booking.Holding(Decimal(20), Decimal("1902.5"))
+    await timed.app.state.ledger.submit(Adjust(split, holding))
+    await later(timed, timedelta(hours=1), AAPL="95.125")
+
+    told = await performance(timed)
+
+    assert (told["profit"], told["twr"], told["end_value"]) == (0, 0, 10_000)
+
+
+async def test_an_account_that_lost_everything_says_so(timed: DeskClient) -> None:
+    await stored(timed, "AAPL", closes([9, 8], "100"))
+    await replayed(timed, "AAPL,buy,100,100,9,0,")
+    await later(timed, timedelta(minutes=1), AAPL="0.000000001")
+
+    told = await performance(timed)
+
+    assert [told[name] for name in ("simple", "twr", "mwr", "max_drawdown")] == [-1] * 4
+    assert told["worst_day"] == {"date": "2026-11-20", "return": -1}
+
+
+async def test_a_new_account_without_money_has_nothing_to_tell(timed: DeskClient) -> None:
+    async with timed.app.state.database.write() as session:
+        session.add(UserProfile(id="empty"))
+
+    told = await performance(timed, "account=empty")
+
+    assert [told[name] for name in ("simple", "twr", "mwr", "exposure", "best_day")] == [None] * 5
+    assert (told["profit"], told["days"]) == (0, 0)
+
+
+async def test_prices_that_are_gone_make_no_crash(timed: DeskClient) -> None:
+    await timed.trade("AAPL", "buy", 10)
+    await stored(timed, "AAPL", {START + timedelta(hours=5): "195"})
+    timed.prices.prices["AAPL"] = None
+    await later(timed, DAY)
+
+    told = await performance(timed)
+
+    assert (told["unpriced"], told["profit"]) == (["AAPL"], Decimal("47.5"))
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("range=2d", 422, "INVALID_REQUEST"),
+        ("range=1d&start=2026-01-01T00:00:00Z", 422, "INVALID_REQUEST"),
+        ("start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z", 422, "INVALID_REQUEST"),
+        ("start=yesterday", 422, "INVALID_REQUEST"),
+        ("ticker=a%00b", 422, "INVALID_REQUEST"),
+        ("strategy=", 422, "INVALID_REQUEST"),
+        ("benchmark=not+a+ticker", 422, "INVALID_REQUEST"),
+        ("benchmrk=SPY", 422, "INVALID_REQUEST"),
+        ("benchmark=ZZZZ", 404, "UNKNOWN_TICKER"),
+        ("account=nobody", 404, "NOT_FOUND"),
+    ],
+)
+async def test_what_cannot_be_answered_is_refused(
+    sqlite_desk: DeskClient, query: str, status: int, code: str
+) -> None:
+    answer = await sqlite_desk.get(f"{PATH}?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start=0001-01-01T00:00:00%2B14:00",
+        "end=9999-12-31T23:59:59.999999-14:00",
+        "start=9999-12-31T23:59:59Z",
+        "end=1980-01-01T00:00:00Z",
+    ],
+)
+async def test_the_ends_of_the_calendar_are_times_like_others(
+    sqlite_desk: DeskClient, query: str
+) -> None:
+    told = await performance(sqlite_desk, query)
+
+    assert told["profit"] == 0
+
+
+async def test_many_who_ask_at_once_share_one_curve(
+    timed: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    make = Performance._made
+
+    def counted(self: Performance, session: Any, view: Any, kept: Any) -> Any:
+        made.append(view.sequence)
+        return make(self, session, view, kept)
+
+    monkeypatch.setattr(Performance, "_made", counted)
+    service: Performance = timed.app.state.performance
+    await asyncio.gather(*(performance(timed) for _ in range(20)))
+    await performance(timed, "range=1d")
+    once = list(made)
+
+    await timed.trade("AAPL", "buy", 1)
+    await asyncio.gather(*(service.of("default", Asked()) for _ in range(20)))
+    await later(timed, DAY)
+    await performance(timed)
+
+    assert (once, made) == ([1], [1, 2, 2])
+
+
+async def test_whoever_goes_away_stops_nobody_else(timed: DeskClient) -> None:
+    service: Performance = timed.app.state.performance
+    leaving = asyncio.create_task(service.of("default", Asked()))
+    staying = asyncio.create_task(service.of("default", Asked()))
+    await asyncio.sleep(0)
+    leaving.cancel()
+
+    assert (await staying).figures.profit == 0
+
+
+async def test_a_desk_that_stops_breaks_off_a_curve_that_nobody_waits_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, going_on = threading.Event(), threading.Event()
+
+    def slowly(*rest: Any) -> Any:
+        began.set()
+        going_on.wait(10)
+        return entries_of(*rest)
+
+    monkeypatch.setattr("paperdesk.portfolio.performance.service.entries_of", slowly)
+    async with open_desk(database_url) as desk:
+        service: Performance = desk.app.state.performance
+        asking = asyncio.create_task(service.of("default", Asked()))
+        await asyncio.to_thread(began.wait, 10)
+        asking.cancel()
+        asyncio.get_running_loop().call_later(0.05, going_on.set)
+    outcome = await asyncio.gather(asking, return_exceptions=True)
+
+    assert isinstance(outcome[0], asyncio.CancelledError)
+    assert service._making == {}
+
+
+async def test_an_account_whose_past_was_replaced_is_read_anew(timed: DeskClient) -> None:
+    """As where a PostgreSQL database was set back to an earlier time, and went on from there."""
+    service: Performance = timed.app.state.performance
+    await timed.trade("AAPL", "buy", 1)
+    await performance(timed)
+    kept = service._kept["default"]
+    service._kept["default"] = type(kept)(
+        1, "another", kept.today, kept.events, kept.curve, kept.parts
+    )
+
+    told = await performance(timed)
+
+    assert [line["ticker"] for line in told["contributions"]] == ["AAPL", None]
+    assert service._kept["default"].events.count == 2
+
+
+async def test_few_accounts_are_kept_where_they_are_large(
+    timed: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paperdesk.portfolio.performance.service._MOST_ENTRIES", 0)
+    async with timed.app.state.database.write() as session:
+        session.add(UserProfile(id="other", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+
+    await performance(timed)
+    await performance(timed, "account=other")
+
+    assert list(timed.app.state.performance._kept) == ["other"]
