@@ -62,6 +62,7 @@ class Terms:
                 raise InvalidRequest(
                     "notional: must be more than 0 and at most 1000000000 US dollars."
                 )
+            _check_places("notional", self.notional)
             if self.type is not OrderType.market:
                 raise InvalidRequest("notional: a market order takes it. Give quantity instead.")
 
@@ -90,8 +91,10 @@ class Terms:
             )
         if self.trail_price is not None:
             _check_price("trail_price", self.trail_price)
-        if self.trail_percent is not None and not 0 < self.trail_percent < _WHOLE:
-            raise InvalidRequest("trail_percent: must be more than 0 and less than 100.")
+        if self.trail_percent is not None:
+            if not 0 < self.trail_percent < _WHOLE:
+                raise InvalidRequest("trail_percent: must be more than 0 and less than 100.")
+            _check_places("trail_percent", self.trail_percent)
 
     def _time(self) -> None:
         if self.time_in_force not in _RESTING and self.type not in {
@@ -151,6 +154,11 @@ class Terms:
                 f"take_profit.limit_price: must be {'above' if sells else 'below'} "
                 "stop_loss.stop_price."
             )
+
+
+def _check_places(name: str, amount: Decimal) -> None:
+    if booking.money(amount) != amount:
+        raise InvalidRequest(f"{name}: must have at most 6 decimal places.")
 
 
 def _check_price(name: str, price: Decimal) -> None:

@@ -144,6 +144,11 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({**LIMIT, "stop_price": 1}, 422, "INVALID_REQUEST"),
     ({**LIMIT, "type": "trailing_stop", "limit_price": None}, 422, "INVALID_REQUEST"),
     ({**LIMIT, "type": "stop", "limit_price": None}, 422, "INVALID_REQUEST"),
+    (
+        {**LIMIT, "type": "trailing_stop", "limit_price": None, "trail_percent": "0.0000001"},
+        422,
+        "INVALID_REQUEST",
+    ),
     ({**LIMIT, "time_in_force": "ioc", "extended_hours": True}, 422, "INVALID_REQUEST"),
     ({**LIMIT, "quantity": None, "notional": 5}, 422, "INVALID_REQUEST"),
     ({**LIMIT, "order_class": "bracket"}, 422, "INVALID_REQUEST"),

@@ -1,6 +1,7 @@
 """One hash over the books: the same for the same commands, whatever the database and the ids."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from sqlalchemy import text
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
+from paperdesk.ledger.accounts import SetRules
 from paperdesk.ledger.proof.state import state_hash
+from paperdesk.ledger.rules import Rules
+from paperdesk.models import OrderType, TimeInForce
 from support.databases import START
 from support.trading import trading
 
@@ -28,6 +32,15 @@ async def after_some_trades(url: str, last: str = "1.5", **details: Any) -> str:
                 clock.advance(timedelta(milliseconds=7))
                 await desk.trade("buy", "2.25", client_order_id=key)
             await desk.trade("sell", last, **details)
+            await desk.ledger.submit(SetRules("default", Rules(spread_bps=Decimal(4))))
+            await desk.place(
+                "buy",
+                "1",
+                client_order_id="rests",
+                type=OrderType.limit,
+                time_in_force=TimeInForce.day,
+                limit_price="1.5",
+            )
         return await hash_of(database)
     finally:
         await database.close()
@@ -55,6 +68,9 @@ async def test_other_commands_say_something_else(sqlite_template: Any, tmp_path:
         "UPDATE positions SET avg_cost = avg_cost + 1",
         "UPDATE users_profile SET cash_balance = cash_balance + 1",
         "UPDATE users_profile SET realized_pnl = realized_pnl + 1",
+        "UPDATE orders SET reserved_cash = reserved_cash + 1 WHERE client_order_id = 'rests'",
+        "UPDATE orders SET expires_at = NULL WHERE client_order_id = 'rests'",
+        "UPDATE account_rules SET spread_bps = spread_bps + 1",
     ],
 )
 async def test_every_part_of_the_books_counts(sqlite_url: str, statement: str) -> None:

@@ -234,7 +234,17 @@ async def test_a_position_is_closed_whole_or_in_part(desk: TradingDesk) -> None:
     with pytest.raises(InvalidRequest):
         await close(desk, percent=Decimal(101))
     assert await desk.ledger.account("default") == before
+    bracket = await desk.place(
+        "buy",
+        "1",
+        limit_price="50",
+        order_class=OrderClass.bracket,
+        take_profit="150",
+        stop_loss=StopLoss(Decimal(40)),
+        **LIMIT,
+    )
     last = await close(desk, cancel_orders=True, client_order_id="all")
+    assert await states(desk, bracket.order, *bracket.legs) == ["new", "held", "held"]
     assert last.trade.quantity == Decimal("4.500000001")
     assert await states(desk, order) == ["canceled"]
     assert (await desk.ledger.account("default")).positions == ()

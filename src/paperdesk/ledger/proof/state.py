@@ -8,6 +8,7 @@ left out too, and such an order is known by its first trade.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from functools import cache
 from operator import itemgetter
 from typing import Any, Final
@@ -25,7 +26,15 @@ from paperdesk.ledger.proof.entries import (
     table_of,
     window,
 )
-from paperdesk.models import DEFAULT_ACCOUNT, Order, Position, Trade, UserProfile
+from paperdesk.ledger.rules import Rules
+from paperdesk.models import (
+    DEFAULT_ACCOUNT,
+    AccountRules,
+    Order,
+    Position,
+    Trade,
+    UserProfile,
+)
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 _RANDOM: Final = frozenset({"id", "user_id", "order_id", "key"})
@@ -47,6 +56,8 @@ _ORDER: Final = (
     "side",
     "type",
     "time_in_force",
+    "order_class",
+    "extended_hours",
     "status",
     "quantity",
     "notional",
@@ -54,17 +65,25 @@ _ORDER: Final = (
     "stop_price",
     "trail_price",
     "trail_percent",
+    "watermark",
     "filled_quantity",
     "filled_avg_price",
+    "reserved_cash",
+    "reserved_quantity",
+    "reason",
     "source",
     "strategy",
     "note",
     "leg",
     "submitted_at",
+    "triggered_at",
     "filled_at",
     "canceled_at",
     "expired_at",
+    "expires_at",
+    "closed_at",
 )
+_RULES: Final = tuple(field.name for field in fields(Rules))
 
 
 def state_hash(session: Session, watch: Callable[[int], None] = lambda _: None) -> str:
@@ -84,6 +103,8 @@ def _account(session: Session, account_id: str, watch: Callable[[int], None]) ->
     profile = _rows(session, UserProfile, _ACCOUNT, "id", account_id)[0]
     name = account_id if account_id == DEFAULT_ACCOUNT else None
     digest.update(_bytes([name, *profile]))
+    for rules in _rows(session, AccountRules, _RULES, "user_id", account_id):
+        digest.update(_bytes(rules))
     for position in sorted(_rows(session, Position, _POSITION, "user_id", account_id), key=repr):
         digest.update(_bytes(position))
     for entries in _journal(session, account_id, profile[_ACCOUNT.index("head_sequence")]):
@@ -130,8 +151,8 @@ def _orders(session: Session, account_id: str, watch: Callable[[int], None]) -> 
     while page := session.execute(query, {"account": account_id, "last": last}).all():
         last = page[-1][1]
         watch(0)
-        for order_id, key, *fields in page:
-            digest = hashlib.sha256(_bytes([_key(order_id, key), *fields])).digest()
+        for order_id, key, *said in page:
+            digest = hashlib.sha256(_bytes([_key(order_id, key), *said])).digest()
             # A sum, because the two databases sort text differently.
             total += int.from_bytes(digest)
     return f"{total % 2**256:064x}"

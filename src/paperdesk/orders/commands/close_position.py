@@ -82,7 +82,9 @@ class ClosePosition:
             # Asked for before anything is changed.
             self.venue.fresh(self.ticker)
         for order in books.open_orders(self.account_id, self.ticker):
-            if order.side is Side.sell and order.closed_at is None:
+            # One that is held would sell what its entry has yet to buy.
+            sells = order.side is Side.sell and order.status is not OrderStatus.held
+            if sells and order.closed_at is None:
                 reason = "Its position was closed."
                 books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
                 after_end(books, order, now)
