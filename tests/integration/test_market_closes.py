@@ -84,7 +84,7 @@ async def test_each_day_of_each_ticker_has_the_close_that_one_finds_by_hand(
         ticker: sorted(starts[0] + MINUTE * n for n in chance.sample(range(-500, 22_000), count))
         for ticker, count in (("AAPL", 60), ("MSFT", 9), ("TSLA", 0))
     }
-    minutes["AAPL"] += [starts[7] - MINUTE, starts[8] - MINUTE]
+    minutes["AAPL"] += [starts[7] - MINUTE, starts[8] - MINUTE, starts[8], starts[10]]
     bars = {
         (ticker, start): str(chance.randrange(1, 10**6))
         for ticker, times in minutes.items()

@@ -26,6 +26,7 @@ from paperdesk.models import (
     UserProfile,
     WatchlistEntry,
 )
+from paperdesk.orders.lifecycle import TRANSITIONS
 from support.databases import START
 from support.pricing import Enough, ScriptedSource, SleeplessClock
 
@@ -69,6 +70,7 @@ def order(status: OrderStatus) -> Order:
         status=status,
         quantity=Decimal(1),
         source="test",
+        closed_at=None if TRANSITIONS[status] else START,
     )
 
 

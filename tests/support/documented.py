@@ -5,6 +5,8 @@ from typing import Final
 
 COLUMNS: Final[dict[str, str]] = {
     "users_profile": "id name cash_balance created_at head_sequence head_hash",
+    "account_rules": "user_id spread_bps slippage_bps commission_per_share commission_percent "
+    "commission_minimum volume_percent",
     "api_keys": "id user_id secret_hash scopes",
     "webhooks": "id user_id name mode token_hash",
     "watchlists": "user_id id name",
@@ -12,7 +14,9 @@ COLUMNS: Final[dict[str, str]] = {
     "positions": "id user_id ticker quantity avg_cost cost_basis updated_at",
     "orders": "id user_id client_order_id ticker side type time_in_force quantity notional "
     "limit_price stop_price trail_price trail_percent status filled_quantity filled_avg_price "
-    "source strategy note signal_id leg submitted_at filled_at canceled_at expired_at",
+    "source strategy note signal_id leg submitted_at filled_at canceled_at expired_at "
+    "order_class group_id replaces replaced_by reserved_cash reserved_quantity expires_at "
+    "closed_at",
     "trades": "id user_id ticker side quantity price executed_at order_id value fee realized_pnl "
     "source strategy sequence hash",
     "cash_movements": "id user_id kind amount effective_at key sequence hash",

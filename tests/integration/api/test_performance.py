@@ -219,6 +219,33 @@ async def test_a_trade_that_is_dated_back_changes_what_was(timed: DeskClient) ->
     assert after["profit"] - before["profit"] == 10 * (Decimal("190.25") * 2 - 100 - 90)
 
 
+async def test_what_is_dated_absurdly_early_counts_from_1970(timed: DeskClient) -> None:
+    days = (START - datetime(1, 1, 1, 12, tzinfo=UTC)) / DAY
+    await replayed(timed, f"AAPL,buy,10,100,{days},0,")
+
+    told = await performance(timed)
+
+    assert told["start"] == "1970-01-01T00:00:00Z"
+    assert told["profit"] == Decimal("902.5")
+
+
+async def test_a_range_ends_with_the_last_minute_that_was_over_then(timed: DeskClient) -> None:
+    then = START - DAY
+    await replayed(timed, "AAPL,buy,10,100,2,0,")
+    await stored(timed, "AAPL", {then: "150", then + timedelta(minutes=10): "170"})
+
+    values = [
+        (await performance(timed, f"end={(then + after).isoformat()[:-6]}Z"))["end_value"]
+        for after in (
+            timedelta(minutes=5),
+            timedelta(minutes=9, seconds=30),
+            timedelta(minutes=10),
+        )
+    ]
+
+    assert values == [10_500, 10_500, 10_700]
+
+
 async def test_parts_of_an_account_add_up(timed: DeskClient) -> None:
     await replayed(
         timed,
@@ -257,7 +284,10 @@ async def test_a_benchmark_is_set_beside_the_account(timed: DeskClient) -> None:
     told = await performance(timed, query)
     beside = told["benchmark"]
     unpriced = await performance(timed, "benchmark=TSLA")
+    await timed.trade("MSFT", "buy", 1)
+    traded_now = await performance(timed, query)
 
+    assert traded_now["benchmark"] == beside
     assert beside["ticker"] == "MSFT"
     assert beside["since"] == told["start"]
     assert beside["return"] == round(Decimal("400.5") / Decimal(prices[51]) - 1, 6)

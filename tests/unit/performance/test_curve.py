@@ -253,6 +253,50 @@ def test_one_strategy_may_sell_what_another_bought() -> None:
     assert b.mwr is None
 
 
+def test_a_trade_that_gained_less_than_its_fee_did_not_gain() -> None:
+    journal = Journal().cash("opening", 10_000).trade("AAPL", 10, 100, at(1))
+    for fee in (1, 2, 3):
+        journal.trade("AAPL", -2, 101, at(2, fee), fee=fee, realized=2)
+
+    assert figures(journal, NOW).win_rate == Decimal("0.333333")
+
+
+def test_a_position_that_passes_through_zero_closes_and_opens() -> None:
+    journal = (
+        Journal()
+        .cash("opening", 10_000)
+        .trade("AAPL", 10, 100, at(1), strategy="a")
+        .trade("AAPL", -15, 120, at(2), strategy="a")
+        .trade("AAPL", 5, 110, at(3), strategy="a")
+    )
+
+    told = figures(journal, NOW, part=(None, None, "a"))
+    last = figures(journal, NOW, part=(None, None, "a"), start=at(2, 1))
+
+    assert (told.realized_pnl, told.profit, told.win_rate) == (250, 250, 1)
+    assert last.realized_pnl == 50
+
+
+def test_a_part_that_is_long_and_short_uses_capital_for_both() -> None:
+    journal = (
+        Journal()
+        .cash("opening", 10_000)
+        .trade("AAPL", 10, 100, at(1), strategy="a")
+        .trade("MSFT", -10, 100, at(1, 1), strategy="a")
+        .close("AAPL", {1: 100, 2: 110, 3: 121})
+        .close("MSFT", {1: 100, 2: 100, 3: 100})
+    )
+    quotes = {"AAPL": 121, "MSFT": 100}
+
+    told = figures(journal, NOW, quotes=quotes, part=(None, None, "a"))
+    later = figures(journal, NOW, quotes=quotes, part=(None, None, "a"), start=at(2, 8))
+
+    # A day of 100 on 2,000, and one of 110 on 2,100.
+    assert told.twr == Decimal("0.105000")
+    assert later.twr == later.simple == Decimal("0.052381")
+    assert told.mwr is None
+
+
 def test_a_round_trip_within_a_day_earns_on_the_money_that_it_needed() -> None:
     journal = Journal().cash("opening", 10_000)
     for hour in (1, 3):
@@ -277,9 +321,13 @@ def test_money_that_comes_late_on_a_bad_day_hides_nothing_where_prices_are_known
     )
     noon = {at(5, 5): {"AAPL": Price(at(5, 5) - 60_000_000, units(90))}}
 
+    old = {at(5, 5): {"AAPL": Price(at(5, 5) - 1_000_000_000, units(90))}}
+
     assert figures(journal, NOW, known=noon, quotes={"AAPL": 90}).twr == Decimal("-0.1")
     # Where they are not, the money counts as if it had been there since the morning.
-    assert figures(journal, NOW, quotes={"AAPL": 90}).twr == Decimal("-0.001")
+    for known in (None, old):
+        told = figures(journal, NOW, known=known, quotes={"AAPL": 90})
+        assert told.twr == Decimal("-0.001")
 
 
 def test_money_that_goes_after_a_good_day_multiplies_nothing() -> None:
@@ -310,6 +358,24 @@ def test_an_entry_that_is_dated_back_changes_the_curve_from_its_date_on() -> Non
     assert [one - other for one, other in zip(after, before, strict=True)][10:] == [
         100 * 10**18
     ] * (len(after) - 10)
+
+
+def test_what_happens_at_the_start_is_in_the_range_and_at_the_end_is_not() -> None:
+    journal = (
+        Journal()
+        .cash("opening", 10_000)
+        .trade("AAPL", 10, 100, at(3), fee=1)
+        .cash("deposit", 500, at(3))
+        .trade("AAPL", -10, 110, at(9), fee=1, realized=100)
+    )
+
+    first = figures(journal, NOW, start=at(3), end=at(9))
+    second = figures(journal, NOW, start=at(9))
+
+    assert (first.start_value, first.deposits, first.fees) == (10_000, 500, 1)
+    assert (first.end_value, first.realized_pnl) == (10_499, 0)
+    assert (second.start_value, second.realized_pnl, second.fees) == (10_499, 100, 1)
+    assert second.end_value == 10_598
 
 
 def test_the_opening_balance_pays_for_what_is_dated_before_it() -> None:

@@ -106,21 +106,22 @@ class DayCloses:
             known = self._kept[ticker].span if ticker in self._kept else (first, first)
             if first < known[0] or end > known[1] or ticker not in self._kept:
                 missing[ticker] = min(first, known[0]), max(end, known[1])
-        for ticker, span in missing.items():
-            self._kept[ticker] = _kept(span, [])
         dialect = session.get_bind().dialect.name
         asked = self._days_with_minutes(session, dialect, missing, breathe)
-        if not asked:
-            return
-        first = min(each.first for each in asked)
-        starts = [self._begin(day) for day in range(first, max(each.end for each in asked) + 1)]
+        first = min((each.first for each in asked), default=0)
+        last = max((each.end for each in asked), default=0)
+        starts = [self._begin(day) for day in range(first, last + 1)] if asked else []
+        found: dict[str, _Kept] = {}
         for some in _portions([DaysOf(t, a - first, b - first) for t, a, b in asked]):
             breathe()
-            rows: Any = session.execute(day_closes(dialect, some, starts))
+            rows: Any = session.execute(day_closes(dialect, some, starts)).all()
             for number, of_ticker in groupby(rows, itemgetter(0)):
                 ticker = some[int(number)].ticker
-                closes = [(first + day, at, price) for _, day, at, price in of_ticker]
-                self._kept[ticker] = _kept(missing[ticker], closes)
+                _, days_of, seconds, prices = zip(*of_ticker, strict=True)
+                ordinals = array("q", map(first.__add__, days_of))
+                found[ticker] = _kept(missing[ticker], ordinals, seconds, prices)
+        for ticker, span in missing.items():
+            self._kept[ticker] = found.get(ticker) or _kept(span, array("q"), (), ())
 
     def _days_with_minutes(
         self, session: Session, dialect: str, spans: Mapping[str, _Span], breathe: Breathe
@@ -146,27 +147,21 @@ class DayCloses:
         return moment_of(midnight(self._zone, day))
 
 
-def _kept(span: _Span, closes: Sequence[tuple[int, int, int]]) -> _Kept:
-    """Return what is kept of closes: their days, the seconds at which their minutes began, prices.
+def _kept(span: _Span, days: "array[int]", seconds: Sequence[int], prices: Sequence[int]) -> _Kept:
+    """Return what is kept of closes: their days, when their minutes began, what they were.
 
     The price of a minute is known at its end.
     """
     filled = array("q")
     stale: list[_Span] = []
-    for (day, _, price), (following, _, _) in pairwise([*closes, (span[1], 0, 0)]):
+    for price, (day, following) in zip(prices, pairwise([*days, span[1]]), strict=True):
         filled.extend(repeat(price, following - day))
         if following > day + STALE + 1:
             stale.append((day + STALE + 1, following))
     # Before the first close there is none, and nobody asks for it.
     filled = array("q", repeat(0, span[1] - span[0] - len(filled))) + filled
-    return _Kept(
-        span,
-        array("q", (day for day, _, _ in closes)),
-        array("q", ((at + 60) * 1_000_000 for _, at, _ in closes)),
-        array("q", (price for _, _, price in closes)),
-        filled,
-        stale,
-    )
+    times = array("q", [(each + 60) * 1_000_000 for each in seconds])
+    return _Kept(span, days, times, array("q", prices), filled, stale)
 
 
 def _portions(wanted: Sequence[DaysOf]) -> Iterator[list[DaysOf]]:

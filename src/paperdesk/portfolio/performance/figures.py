@@ -5,13 +5,14 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from paperdesk.portfolio import returns, risk
+from paperdesk.portfolio.performance.benchmark import Beside, beside
 from paperdesk.portfolio.performance.curve import FLOWS, Curve, Flow, Worth, by_day, put_in
 from paperdesk.portfolio.performance.events import A_DAY, PER_MONEY, Days
 from paperdesk.portfolio.performance.lines import Line, Price
@@ -61,16 +62,6 @@ class Fall(NamedTuple):
     peak_at: int | None = None
     trough_at: int | None = None
     recovered_at: int | None = None
-
-
-class Beside(NamedTuple):
-    """A benchmark: its return since it had a price, and how the curve goes with it."""
-
-    since: int | None
-    change: Decimal | None
-    beta: Decimal | None
-    correlation: Decimal | None
-    alpha: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,60 +355,17 @@ def _is_estimated(curve: Curve, span: Span, stretches: Sequence[_Stretch]) -> bo
 
 
 def _beside(prices: Sequence[Price], span: Span, stretches: Sequence[_Stretch]) -> Beside:
-    """Set a span beside a benchmark. Days without a price of it count with the next that has one.
-
-    What of a day is in the span, but not all of it, counts for its return alone.
-    """
-    if len(prices) < 2:  # noqa: PLR2004 - a return needs two
-        return Beside(prices[0].at if prices else None, None, None, None, None)
     at = span.start
     levels = {at: 1.0}
+    cut: set[int] = set()
     for stretch in stretches:
         levels[stretch.end] = _grown(levels[at], stretch.growth)
+        if not stretch.is_whole:
+            # The first day or the last: the other end of it begins, or ends, a whole one.
+            cut.add(span.start if at == span.start else span.end)
         at = stretch.end
-    cut = {span.start} if not stretches[0].is_whole else set[int]()
-    cut |= {span.end} if not stretches[-1].is_whole else set()
-    own: list[float] = []
-    other: list[float] = []
-    days = 0.0
-    for one, following in pairwise(prices):
-        if cut.isdisjoint({one.at, following.at}) and levels[one.at]:
-            own.append(levels[following.at] / levels[one.at] - 1.0)
-            other.append(following.price / one.price - 1.0)
-            days += (following.at - one.at) / A_DAY
-    relation = risk.relation(own, other, returns.DAYS_A_YEAR * len(own) / days if days else 0.0)
-    return Beside(
-        prices[0].at,
-        returns.simple_return(prices[-1].price - prices[0].price, prices[0].price),
-        figure(relation.beta),
-        figure(relation.correlation),
-        figure(relation.alpha),
-    )
+    return beside(prices, levels, cut)
 
 
 def _dollars(money: int) -> Decimal:
     return EXACT.scaleb(Decimal(money), -6)
-
-
-def benchmark_prices(
-    closes: Iterable[Price],
-    days: Days,
-    span: tuple[int, int],
-    *,
-    first: Price | None,
-    last: Price | None,
-) -> list[Price]:
-    """Return the prices of a benchmark: at the start of a span, at the ends of days, at its end.
-
-    `closes` are those of complete days, in their order; `first` and `last` are what was known at
-    the start and at the end. Each is dated to the instant that it stands for.
-    """
-    start, end = span
-    found = [first._replace(at=start)] if first else []
-    for close in closes:
-        place = days.place(close.at - 1)
-        if place < days.complete and start < days.starts[place + 1] < end:
-            found.append(close._replace(at=days.starts[place + 1]))
-    if last is not None and last.at > start:
-        found.append(last._replace(at=end))
-    return found

@@ -1,6 +1,7 @@
 """Reading a journal for its curve: in whole units as the database has them, in a thread."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -39,14 +40,14 @@ def entries_of(
         for row in rows:
             at, sequence, ticker, side, quantity, *rest = row
             signed = quantity if side == Side.buy.value else -quantity
-            trades.append(Trade(instant_of(at), sequence, ticker, signed, *rest))
+            trades.append(Trade(_since_1970(at), sequence, ticker, signed, *rest))
         rows = session.execute(_movements(), bounds)
         for at, sequence, kind, amount, key in rows:
             opening = key == OPENING_KEY
-            movements.append(Movement(instant_of(at), sequence, kind, amount, opening))
+            movements.append(Movement(_since_1970(at), sequence, kind, amount, opening))
         rows = session.execute(_adjustments(), bounds)
         for at, *rest in rows:
-            adjustments.append(Adjustment(instant_of(at), *rest))
+            adjustments.append(Adjustment(_since_1970(at), *rest))
     return Entries(until, trades, movements, adjustments)
 
 
@@ -107,6 +108,11 @@ def _adjustments() -> Select[Any]:
         _units(table.cost_basis),
         _units(table.amount),
     )
+
+
+def _since_1970(moment: datetime) -> int:
+    """Return an instant; what is dated earlier counts from 1970, and the days from there."""
+    return max(0, instant_of(moment))
 
 
 def _units(column: InstrumentedAttribute[Any]) -> Any:

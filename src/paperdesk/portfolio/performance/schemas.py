@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from paperdesk.api.codec import Amount, Answer, Moment
+from paperdesk.portfolio.performance.benchmark import Beside
 from paperdesk.portfolio.performance.events import moment_of
-from paperdesk.portfolio.performance.figures import Beside, Contribution, Day, Fall
+from paperdesk.portfolio.performance.figures import Contribution, Day, Fall
 from paperdesk.portfolio.performance.service import Told
 
 _AnInstant = Annotated[Moment | None, Field(description="Null where there is none")]

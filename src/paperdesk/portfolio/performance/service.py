@@ -26,6 +26,7 @@ from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
 from paperdesk.market.closes import MINUTE, Stretch, chunks, closes_from, last_closes
 from paperdesk.market.quotes import QuoteBoard
+from paperdesk.portfolio.performance.benchmark import benchmark_prices
 from paperdesk.portfolio.performance.closing import DayCloses
 from paperdesk.portfolio.performance.curve import (
     FRESH,
@@ -40,7 +41,6 @@ from paperdesk.portfolio.performance.events import Days, Events, instant_of, mom
 from paperdesk.portfolio.performance.figures import (
     Figures,
     Span,
-    benchmark_prices,
     figures_of,
 )
 from paperdesk.portfolio.performance.journal import entries_of, hash_of
@@ -130,18 +130,22 @@ class Performance:
         start = min(max(asked.start or moment_of(whole.first), moment_of(whole.first)), end)
         ends = max(instant_of(now), whole.end) if is_live else instant_of(end)
         starts = instant_of(start)
+        # What is booked right now counts, although no time has passed since.
+        until = max(starts, instant_of(now)) if is_live else ends
         before = await self._prices(starts, curve.held_at(starts))
         held, current = whole.held_at(ends), None
         if is_live:
             after, current = self._quoted(held, ends)
         else:
             after = await self._prices(ends, held)
-        beside = await self._benchmark(asked.benchmark, whole.days, (starts, ends), is_live=is_live)
+        beside = await self._benchmark(
+            asked.benchmark, whole.days, (starts, until), is_live=is_live
+        )
 
         def figures() -> Figures:
             span = Span(
                 starts,
-                ends if not is_live else max(starts, instant_of(now)),
+                until,
                 None if is_live else ends,
                 curve.worth_at(starts, before),
                 curve.worth_at(ends, after, current),
@@ -171,11 +175,17 @@ class Performance:
             if making is None:
                 making = asyncio.create_task(self._make(view, kept), name="paperdesk-performance")
                 self._making[account_id] = making
-                making.add_done_callback(lambda _: self._making.pop(account_id, None))
+                making.add_done_callback(lambda made: self._ended(account_id, made))
             # Whoever goes away takes it from nobody else.
             kept = await asyncio.shield(making)
             if not joined or kept.sequence >= view.sequence:
                 return kept
+
+    def _ended(self, account_id: str, made: asyncio.Task[_Kept]) -> None:
+        self._making.pop(account_id, None)
+        if not made.cancelled():
+            # Asked for, so that nothing is said of an error when nobody waits any more.
+            made.exception()
 
     async def _make(self, view: AccountView, kept: _Kept | None) -> _Kept:
         made = await self._in_thread(lambda session: self._made(session, view, kept))
