@@ -91,6 +91,11 @@ class Driver:
 
     async def gap(self) -> None:
         """Have a price jump beyond the stop of an order that takes nearly all cash."""
+        # All at once: a share of the volume might be paid for.
+        await self.govern(ACCOUNTS[0], {})
+        for other in [o for o in self.model.of(ACCOUNTS[0]) if o.status in OPEN]:
+            # A sale at the same price would pay for it.
+            await self.cancel(other)
         ticker = TICKERS[0]
         last = self.model.quotes[ticker][0]
         order = self.wish()
@@ -98,7 +103,7 @@ class Driver:
         order.kind, order.time_in_force, order.ends = "stop", "gtc", None
         order.limit = order.trail = order.notional = None
         order.stop = last + 1
-        free = self.model.free_cash(order.account) - 100
+        free = self.model.free_cash(order.account) * Fraction(99, 100)
         order.quantity = cut(free / (order.stop * CUSHION))
         await self.place(order)
         assert self.model.orders[-1].status == "new"
@@ -126,8 +131,9 @@ class Driver:
         if not isinstance(placed, str):
             self.ids[order.account, order.key] = placed.order.id
 
-    async def cancel(self) -> None:
-        if (order := self.earlier()) is None:
+    async def cancel(self, order: Ordered | None = None) -> None:
+        order = order or self.earlier()
+        if order is None:
             return
         order_id = self.ids[order.account, order.key]
         answer = await self.submit(CancelOrder(order.account, order_id, self.desk.clock))
@@ -168,6 +174,9 @@ class Driver:
             "commission_minimum": Decimal(rng.choice(("0", "1"))),
             "volume_percent": rng.choice((None, Decimal(10))),
         }
+        await self.govern(account, values)
+
+    async def govern(self, account: str, values: dict[str, Any]) -> None:
         await self.desk.ledger.submit(SetRules(account, Rules(**values)))
         costs: dict[str, Any] = {
             name: None if value is None else Fraction(value) for name, value in values.items()
@@ -307,6 +316,7 @@ async def test_orders_rest_and_fill_as_the_model_says(
             driver.model.open(name, Decimal(10_000))
         for ticker in TICKERS:
             await driver.move(ticker)
+        await driver.govern(ACCOUNTS[1], {"volume_percent": Decimal(10)})
         seen: set[str] = set()
         for n in range(max(400, STEPS // 30)):
             await driver.step()
