@@ -107,7 +107,7 @@ class Driver:
         order.quantity = cut(free / (order.stop * CUSHION))
         await self.place(order)
         assert self.model.orders[-1].status == "new"
-        await self.move(ticker, last * 2)
+        await self.move(ticker, order.stop * 2)
 
     async def days_end(self) -> None:
         """Have a day end under an order that was for this day."""
