@@ -6,6 +6,8 @@ BIN := .venv/bin
 # Each worker has a PostgreSQL of its own, so not one for every core of a large machine.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 export UV_PYTHON_DOWNLOADS := never
+# Some containers forbid Python to keep compiled code: then every process compiles it all anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-lowest soak soak-model soak-crash bench bench-quick check format schema locks clean
