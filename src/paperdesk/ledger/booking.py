@@ -53,6 +53,12 @@ def shares_for(notional: Decimal, price: Decimal) -> Decimal:
     return EXACT.divide(notional, price).quantize(PRICE_PLACES, ROUND_DOWN, EXACT)
 
 
+def percent_of(quantity: Decimal, percent: Decimal) -> Decimal:
+    """Return so many percent of some shares, to 9 places: never one too many."""
+    part = EXACT.divide(EXACT.multiply(quantity, percent), 100)
+    return part.quantize(PRICE_PLACES, ROUND_DOWN, EXACT)
+
+
 def average_cost(holding: Holding) -> Decimal:
     """Return the cost of one share, to 9 places; 0 for an empty holding."""
     if not holding.quantity:

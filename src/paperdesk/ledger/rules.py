@@ -4,10 +4,10 @@ US dollars with 6 places, prices with 9. A commission is rounded once, half to e
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
-from paperdesk.ledger.booking import EXACT, PRICE_PLACES, money
+from paperdesk.ledger.booking import EXACT, PRICE_PLACES, money, percent_of
 
 _ZERO = Decimal(0)
 _BASIS_POINTS = Decimal(10_000)
@@ -45,8 +45,7 @@ class Rules:
         """Return how many shares an order may take of a volume; None for no limit."""
         if self.volume_percent is None or volume is None:
             return None
-        share = EXACT.divide(EXACT.multiply(volume, self.volume_percent), _PERCENT)
-        return share.quantize(PRICE_PLACES, ROUND_DOWN, EXACT)
+        return percent_of(volume, self.volume_percent)
 
     def _away(self, side: str, price: Decimal, bps: Decimal) -> Decimal:
         if not bps:

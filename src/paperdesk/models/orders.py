@@ -118,8 +118,3 @@ class Order(Base):
     expires_at: Mapped[Instant | None]
     closed_at: Mapped[Instant | None]
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
-
-    @property
-    def is_open(self) -> bool:
-        """Say whether something may still become of it."""
-        return self.closed_at is None

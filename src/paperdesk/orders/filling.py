@@ -1,7 +1,9 @@
 """Filling an order in the books: the trade, the order's own state, and the orders linked to it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial, reduce
 from typing import Any, Final, NamedTuple
 
 from paperdesk.errors import InvalidRequest
@@ -109,17 +111,19 @@ def checked_shares(shares: Decimal, price: Decimal) -> Decimal:
     return shares
 
 
-def note_price(books: Books, order: Order, price: Decimal, now: datetime) -> None:
-    """Note what a price does to an order that it does not fill: a stop reached, a trail moved."""
-    state: dict[str, Any] = {}
-    if order.watermark is not None and order.triggered_at is None:
-        watermark = better(order.side, order.watermark, price)
-        if watermark != order.watermark:
-            state["watermark"] = watermark
+def follow(books: Books, order: Order, prices: Iterable[Decimal], now: datetime) -> None:
+    """Move the watermark of a trailing order to the best of some prices."""
+    if order.watermark is None or order.triggered_at is not None:
+        return
+    watermark = reduce(partial(better, order.side), prices, order.watermark)
+    if watermark != order.watermark:
+        books.change(order, watermark=watermark, updated_at=now)
+
+
+def note_stop(books: Books, order: Order, price: Decimal, now: datetime) -> None:
+    """Note that a price reached the stop of an order, though it does not fill it."""
     if order.triggered_at is None and order.type in STOPS and is_triggered(order, price):
-        state["triggered_at"] = now
-    if state:
-        books.change(order, **state, updated_at=now)
+        books.change(order, triggered_at=now, updated_at=now)
 
 
 def _fee(

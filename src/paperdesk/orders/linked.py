@@ -7,7 +7,7 @@ which the first of them sets aside for both.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from paperdesk.db.prepared import unattached
 from paperdesk.ids import new_id
@@ -15,7 +15,6 @@ from paperdesk.ledger.fills import SetAside
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderClass, OrderLeg, OrderStatus, OrderType, Side
 from paperdesk.orders import lifecycle
-from paperdesk.orders.prices import set_aside_for
 from paperdesk.orders.terms import Terms
 
 _NOTHING: Final = Decimal(0)
@@ -60,24 +59,28 @@ def after_fill(books: Books, order: Order, shares: Decimal, now: datetime) -> No
     elif is_exit(order):
         for other in _open(books, order):
             if order.closed_at is not None:
-                reason = "The other exit was filled."
-                books.change(other, **lifecycle.ended(other, OrderStatus.canceled, now, reason))
+                _cancel(books, other, now, "The other exit was filled.")
             else:
                 _shrink(books, other, shares, now)
 
 
-def after_end(books: Books, order: Order, now: datetime) -> None:
-    """Do what it means for its group that an order ended without being filled whole.
+def end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: str) -> None:
+    """End an open order that was not filled whole, and with it what is linked to it.
 
-    An entry that was filled in part leaves its exits to what was; else they end with it. With an
-    exit ends all of the group: nothing shall go on without it.
+    Raises InvalidState for one that has ended. An entry that was filled in part leaves its exits to
+    what was; else they end with it. With an exit ends all of the group: nothing shall go on without
+    it.
     """
+    books.change(order, **lifecycle.ended(order, status, now, reason))
     if order.leg == OrderLeg.entry and order.filled_quantity:
         _release(books, order, now)
         return
     for other in _open(books, order):
-        reason = f"The order that it is linked to is {order.status}."
-        books.change(other, **lifecycle.ended(other, OrderStatus.canceled, now, reason))
+        _cancel(books, other, now, f"The order that it is linked to is {status}.")
+
+
+def _cancel(books: Books, order: Order, now: datetime, reason: str) -> None:
+    books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
 
 
 def _open(books: Books, order: Order) -> list[Order]:
@@ -88,15 +91,14 @@ def _open(books: Books, order: Order) -> list[Order]:
 def _release(books: Books, entry: Order, now: datetime) -> None:
     """Let the exits of an entry begin, for as many shares as it was filled."""
     quantity = entry.filled_quantity
-    rules = books.account(entry.user_id).rules
     for n, leg in enumerate(o for o in _open(books, entry) if is_exit(o)):
         lifecycle.check(leg, OrderStatus.new)
-        vars(leg)["quantity"] = quantity
-        aside = set_aside_for(leg, quantity, _NOTHING, rules)
+        sells_for_both = n == 0 and leg.side is Side.sell
         books.change(
             leg,
             status=OrderStatus.new,
-            reserved_quantity=aside.shares if n == 0 else _NOTHING,
+            quantity=quantity,
+            reserved_quantity=quantity if sells_for_both else _NOTHING,
             updated_at=now,
         )
 
@@ -122,25 +124,21 @@ def _exit(
     kind = OrderType.limit if stop is None else OrderType.stop
     if stop is not None and limit is not None:
         kind = OrderType.stop_limit
-    return copy_of(
-        order,
-        id=leg_id,
-        client_order_id=leg_id,
-        side=order.side if is_oco else opposite,
-        type=kind,
-        limit_price=limit,
-        stop_price=stop,
-        trail_price=None,
-        trail_percent=None,
-        watermark=None,
-        status=order.status if is_oco else OrderStatus.held,
-        leg=leg,
-        reserved_cash=_NOTHING,
-        reserved_quantity=_NOTHING,
+    said = {name: value for name, value in vars(order).items() if not name.startswith("_")}
+    return unattached(
+        Order,
+        **said
+        | {
+            "id": leg_id,
+            "client_order_id": leg_id,
+            "side": order.side if is_oco else opposite,
+            "type": kind,
+            "limit_price": limit,
+            "stop_price": stop,
+            "trail_price": None,
+            "trail_percent": None,
+            "watermark": None,
+            "status": order.status if is_oco else OrderStatus.held,
+            "leg": leg,
+        },
     )
-
-
-def copy_of(order: Order, **changes: Any) -> Order:
-    """Return a new order that says the same as another but for the changes."""
-    same = {name: value for name, value in vars(order).items() if not name.startswith("_")}
-    return unattached(Order, **(same | changes))

@@ -3,7 +3,7 @@
 US dollars with 6 places, prices and shares with 9, each product and quotient rounded once.
 """
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from paperdesk.ledger.booking import EXACT, LARGEST_AMOUNT, PRICE_PLACES, shares_for, value_of
@@ -99,9 +99,3 @@ def set_aside_for(order: Order, shares: Decimal | None, price: Decimal, rules: R
         value = value_of(shares, min(reference, LARGEST_AMOUNT))
     # Never less than what these shares add to the commission of the whole order.
     return SetAside(value + rules.commission(shares, value), _ZERO)
-
-
-def portion(quantity: Decimal, numerator: Decimal, denominator: Decimal) -> Decimal:
-    """Return a part of a quantity, cut to 9 places."""
-    part = EXACT.divide(EXACT.multiply(quantity, numerator), denominator)
-    return part.quantize(PRICE_PLACES, ROUND_DOWN, EXACT)

@@ -1,12 +1,14 @@
 """The commands that cancel orders: one of them, or all that are open."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final
 
 from paperdesk.clock import Clock
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus, Side
-from paperdesk.orders import lifecycle, linked
+from paperdesk.orders import linked
+
+BY_REQUEST: Final = "It was canceled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class CancelOrder:
     def __call__(self, books: Books) -> Order:
         """Cancel it. Raises NotFound, or InvalidState for one that has ended."""
         order = books.order(self.account_id, self.order_id)
-        cancel(books, order, self.clock.now())
+        linked.end(books, order, OrderStatus.canceled, self.clock.now(), BY_REQUEST)
         return order
 
 
@@ -46,11 +48,5 @@ class CancelOrders:
         for order in found:
             # One may have ended with another that it is linked to.
             if order.closed_at is None:
-                cancel(books, order, now)
+                linked.end(books, order, OrderStatus.canceled, now, BY_REQUEST)
         return found
-
-
-def cancel(books: Books, order: Order, now: datetime) -> None:
-    """Cancel an open order in the books. Raises InvalidState for one that has ended."""
-    books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, "It was canceled."))
-    linked.after_end(books, order, now)

@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from paperdesk.errors import IdempotencyMismatch, InsufficientShares, InvalidRequest, NotFound
+from paperdesk.errors import InsufficientShares, InvalidRequest, NotFound
+from paperdesk.ledger.booking import percent_of
 from paperdesk.ledger.fills import shares_there
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus, OrderType, Side
-from paperdesk.orders import lifecycle
-from paperdesk.orders.commands.place_order import Placed, Sender, earlier_order, enter
-from paperdesk.orders.linked import after_end
-from paperdesk.orders.prices import portion
+from paperdesk.orders import linked
+from paperdesk.orders.commands.place_order import (
+    Placed,
+    Sender,
+    earlier_order,
+    enter,
+    used_for_another_order,
+)
 from paperdesk.orders.terms import Terms
 from paperdesk.orders.venue import Venue
 
@@ -66,7 +71,7 @@ class ClosePosition:
         if self.percent is not None:
             if not 0 < self.percent <= _WHOLE:
                 raise InvalidRequest("percent: must be more than 0 and at most 100.")
-            quantity = portion(held, self.percent, _WHOLE)
+            quantity = percent_of(held, self.percent)
         available = held if self.cancel_orders else account.available_shares(self.ticker)
         if quantity > available:
             hint = "" if quantity > held else " Or have those orders canceled: cancel_orders."
@@ -86,17 +91,11 @@ class ClosePosition:
             sells = order.side is Side.sell and order.status is not OrderStatus.held
             if sells and order.closed_at is None:
                 reason = "Its position was closed."
-                books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
-                after_end(books, order, now)
+                linked.end(books, order, OrderStatus.canceled, now, reason)
 
     def _replay(self, order: Order) -> Placed:
-        same = (order.ticker, order.side, order.type) == (
-            self.ticker,
-            Side.sell,
-            OrderType.market,
-        ) and self.quantity in {None, order.quantity}
-        if not same:
-            raise IdempotencyMismatch(
-                "This key was used before for another order. Use a new key for a new order."
-            )
+        asked = (self.ticker, Side.sell, OrderType.market)
+        same = (order.ticker, order.side, order.type) == asked
+        if not (same and self.quantity in {None, order.quantity}):
+            raise used_for_another_order()
         return Placed(order, replayed=True)

@@ -8,9 +8,8 @@ from decimal import Decimal
 from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus
-from paperdesk.orders import lifecycle, linked
-from paperdesk.orders.filling import fill, note_price
-from paperdesk.orders.prices import better
+from paperdesk.orders import linked
+from paperdesk.orders.filling import fill, follow, note_stop
 from paperdesk.orders.venue import Venue
 
 
@@ -41,18 +40,15 @@ class MatchOrders:
 
     def _match(self, books: Books, order: Order, now: datetime) -> None:
         if order.expires_at is not None and order.expires_at <= now:
-            _end(books, order, OrderStatus.expired, now, "Its time was over.")
+            linked.end(books, order, OrderStatus.expired, now, "Its time was over.")
             return
         if order.status is OrderStatus.held or not self.venue.trades(
             now, order.time_in_force, extended=order.extended_hours
         ):
             return
-        watermark = self.watermarks.get(order.id)
-        if watermark is not None and order.watermark is not None:
-            watermark = better(order.side, order.watermark, watermark)
-            if watermark != order.watermark:
-                books.change(order, watermark=watermark, updated_at=now)
         quote = self.venue.board.fresh(order.ticker)
+        seen = (self.watermarks.get(order.id), quote and quote.price)
+        follow(books, order, [price for price in seen if price is not None], now)
         if quote is None:
             return
         try:
@@ -61,12 +57,7 @@ class MatchOrders:
             # Of an order that was filled in part, what was filled stays.
             partly = order.status is OrderStatus.partially_filled
             status = OrderStatus.canceled if partly else OrderStatus.rejected
-            _end(books, order, status, now, f"{refusal.code}: {refusal}")
+            linked.end(books, order, status, now, f"{refusal.code}: {refusal}")
             return
         if trade is None:
-            note_price(books, order, quote.price, now)
-
-
-def _end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: str) -> None:
-    books.change(order, **lifecycle.ended(order, status, now, reason))
-    linked.after_end(books, order, now)
+            note_stop(books, order, quote.price, now)

@@ -32,7 +32,6 @@ from paperdesk.models import (
 )
 from paperdesk.orders import lifecycle, linked
 from paperdesk.orders.filling import book, fill, shares_of
-from paperdesk.orders.linked import legs_of
 from paperdesk.orders.prices import fill_price, set_aside_for
 from paperdesk.orders.terms import AT_ONCE, AUCTIONS, StopLoss, Terms
 from paperdesk.orders.venue import Venue
@@ -110,9 +109,7 @@ class PlaceOrder:
     def _replay(self, books: Books, order: Order) -> Placed:
         legs = books.linked(order)
         if not _says_the_same(self.sender, self.terms, order, legs):
-            raise IdempotencyMismatch(
-                "This key was used before for another order. Use a new key for a new order."
-            )
+            raise used_for_another_order()
         trades = books.session.scalars(
             select(Trade).where(Trade.order_id == order.id).order_by(Trade.sequence)
         ).all()
@@ -137,6 +134,13 @@ def earlier_order(books: Books, sender: Sender) -> Order | None:
     return earlier
 
 
+def used_for_another_order() -> IdempotencyMismatch:
+    """Return the refusal of an order whose key stands for another one."""
+    return IdempotencyMismatch(
+        "This key was used before for another order. Use a new key for a new order."
+    )
+
+
 def enter(
     books: Books, sender: Sender, terms: Terms, venue: Venue, *, whole: bool = False
 ) -> Placed:
@@ -146,7 +150,7 @@ def enter(
     """
     now = venue.clock.now()
     order = order_from(sender, terms, venue, now)
-    legs = legs_of(order, terms)
+    legs = linked.legs_of(order, terms)
     return enter_order(books, order, legs, venue, whole=whole)
 
 
@@ -167,16 +171,16 @@ def enter_order(
     now = order.submitted_at
     quote = _quote_now(order, venue, now)
     extent = _extent(books, order, quote)
-    if whole and extent is not Extent.whole:
+    if whole and extent is not _Extent.whole:
         raise _not_whole(order, venue, quote)
-    if quote is not None and extent is Extent.whole:
+    if quote is not None and extent is _Extent.whole:
         filling = book(books, order, quote.price, now, None)
         assert filling is not None  # noqa: S101 - `_extent` said so
         vars(order).update(filling.state)
         _place(books, order, legs, instead_of)
         linked.after_fill(books, order, filling.trade.quantity, now)
         return Placed(order, [filling.trade], legs)
-    takes_part = order.time_in_force is not TimeInForce.fok and extent is Extent.part
+    takes_part = order.time_in_force is not TimeInForce.fok and extent is _Extent.part
     if order.time_in_force in AT_ONCE and not takes_part:
         reason = "It could not be filled at once."
         vars(order).update(lifecycle.ended(order, OrderStatus.canceled, now, reason))
@@ -242,7 +246,7 @@ def order_from(sender: Sender, terms: Terms, venue: Venue, now: datetime) -> Ord
     )
 
 
-class Extent(Enum):
+class _Extent(Enum):
     """How much of an order can be filled now."""
 
     nothing = 0
@@ -250,19 +254,19 @@ class Extent(Enum):
     whole = 2
 
 
-def _extent(books: Books, order: Order, quote: Quote | None) -> Extent:
+def _extent(books: Books, order: Order, quote: Quote | None) -> _Extent:
     """Say how much of an order its price and its account's rules let be filled now."""
     rules = books.account(order.user_id).rules
     at = None if quote is None else fill_price(order, quote.price, rules)
     if quote is None or at is None:
-        return Extent.nothing
+        return _Extent.nothing
     most = rules.share_of(quote.volume)
     if most is None:
-        return Extent.whole
+        return _Extent.whole
     wanted = shares_of(order, at)
     if not most:
-        return Extent.nothing
-    return Extent.whole if wanted <= most else Extent.part
+        return _Extent.nothing
+    return _Extent.whole if wanted <= most else _Extent.part
 
 
 def _quote_now(order: Order, venue: Venue, now: datetime) -> Quote | None:

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState
+from paperdesk.errors import InvalidRequest, InvalidState
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus, OrderType, TimeInForce
 from paperdesk.orders import lifecycle, linked
-from paperdesk.orders.commands.place_order import Placed, Sender, earlier_order, enter_order
-from paperdesk.orders.commands.place_order import order_from as new_order
+from paperdesk.orders.commands.place_order import (
+    Placed,
+    Sender,
+    earlier_order,
+    enter_order,
+    order_from,
+    used_for_another_order,
+)
 from paperdesk.orders.terms import Terms
 from paperdesk.orders.venue import Venue
 
@@ -53,9 +59,7 @@ class ReplaceOrder:
         sender = Sender(self.account_id, old.source, self.client_order_id, old.strategy, old.note)
         if (earlier := earlier_order(books, sender)) is not None:
             if earlier.replaces != self.order_id or not self._fits(earlier):
-                raise IdempotencyMismatch(
-                    "This key was used before for another order. Use a new key for a new order."
-                )
+                raise used_for_another_order()
             return Placed(earlier, replayed=True)
         lifecycle.check(old, OrderStatus.replaced)
         terms = self._terms(old)
@@ -65,8 +69,7 @@ class ReplaceOrder:
 
     def _new(self, sender: Sender, terms: Terms, old: Order) -> Order:
         """Return the new order in the place of the old one, with what that one set aside."""
-        new = new_order(sender, terms, self.venue, self.venue.clock.now())
-        same_trail = new.type is OrderType.trailing_stop
+        new = order_from(sender, terms, self.venue, self.venue.clock.now())
         vars(new).update(
             replaces=old.id,
             order_class=old.order_class,
@@ -75,7 +78,7 @@ class ReplaceOrder:
             signal_id=None,
             reserved_cash=old.reserved_cash,
             reserved_quantity=old.reserved_quantity,
-            watermark=old.watermark if same_trail else None,
+            watermark=old.watermark,
             triggered_at=old.triggered_at if self.changes.stop_price is None else None,
         )
         if old.status is OrderStatus.held:
