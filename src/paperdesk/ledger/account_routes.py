@@ -1,6 +1,6 @@
 """GET and POST /api/accounts, PATCH /api/accounts/{id}."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Path, Request, Response
@@ -13,8 +13,8 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.db.constraints import violated
 from paperdesk.db.engine import Database
-from paperdesk.db.failures import telling_of_commits
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownOutcome
 from paperdesk.ids import new_id
 from paperdesk.ledger.account_schemas import (
@@ -25,12 +25,13 @@ from paperdesk.ledger.account_schemas import (
 )
 from paperdesk.ledger.accounts import OPENING_KEY, SetRules, open_account
 from paperdesk.ledger.lane.writer import Ledger
-from paperdesk.ledger.rules import PLAIN, Rules
-from paperdesk.models import AccountRules, CashMovement, UserProfile
+from paperdesk.ledger.rules import PLAIN
+from paperdesk.models import AccountRules, Base, CashMovement, UserProfile
 
 router = slice_router(prefix="/api/accounts", tags=["accounts"])
 
 _AccountId = Annotated[str, Path(max_length=36, description="The account's id")]
+_TAKEN: Final = "pk_users_profile"
 _Found = tuple[UserProfile, AccountRules | None]
 
 
@@ -73,11 +74,10 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
     database: Database = request.app.state.database
     key = only_key(request)
     account_id = new_id() if key is None else _id_under(key)
-    found = await _account(database, account_id) if key is not None else None
-    replayed = found is not None
-    if found is None:
+    replayed = key is not None and await _account(database, account_id) is not None
+    if not replayed:
         try:
-            async with database.async_session_maker() as session:
+            async with database.write() as session:
                 await session.run_sync(
                     open_account,
                     body.name,
@@ -85,21 +85,19 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
                     request.app.state.market.clock.now(),
                     account_id=account_id,
                     note=body.name,
+                    rules=body.fill_model.rules() if body.fill_model else PLAIN,
                 )
-                with telling_of_commits():
-                    await session.commit()
-        except IntegrityError:
+        except IntegrityError as error:
+            if violated(error, Base.metadata) != _TAKEN:
+                raise
             # The same request, at the same time, was the first.
             replayed = True
-        found = await _account(database, account_id)
+    found = await _account(database, account_id)
     assert found is not None  # noqa: S101 - it was opened, now or before
     if replayed and not await _says_the_same(database, found[0], body):
         raise IdempotencyMismatch(
             "This key was used before for another account. Use a new key for a new one."
         )
-    if not replayed and body.fill_model is not None:
-        await _govern(request, account_id, body.fill_model.rules())
-        found = await _account(database, account_id) or found
     return Reply(_shown(*found), 201, headers=replay_headers(replayed=replayed))
 
 
@@ -112,24 +110,18 @@ async def change_account(request: Request, account_id: _AccountId, body: Account
     """Change an account's name, or how its orders are filled: open ones too, from now on."""
     database: Database = request.app.state.database
     if body.name is not None:
-        async with database.async_session_maker() as session:
+        async with database.write() as session:
             profile = await session.get(UserProfile, account_id)
             if profile is None:
                 raise NotFound("There is no such account.")
             profile.name = body.name
-            with telling_of_commits():
-                await session.commit()
     if body.fill_model is not None:
-        await _govern(request, account_id, body.fill_model.rules())
+        ledger: Ledger = request.app.state.ledger
+        await ledger.submit(SetRules(account_id, body.fill_model.rules()))
     found = await _account(database, account_id)
     if found is None:
         raise NotFound("There is no such account.")
     return Reply(_shown(*found))
-
-
-async def _govern(request: Request, account_id: str, rules: Rules) -> None:
-    ledger: Ledger = request.app.state.ledger
-    await ledger.submit(SetRules(account_id, rules))
 
 
 async def _account(database: Database, account_id: str) -> _Found | None:

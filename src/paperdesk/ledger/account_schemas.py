@@ -13,40 +13,37 @@ _MOST_BPS: Final = 5_000
 _MOST_PERCENT: Final = 100
 
 
-def _cash(value: Decimal) -> Decimal:
-    if not 0 <= value <= booking.LARGEST_AMOUNT:
-        raise ValueError("must be at least 0 and at most 1000000000 US dollars")
-    if booking.money(value) != value:
-        raise ValueError("must have at most 6 decimal places")
-    return value
-
-
-def _percent(value: Decimal) -> Decimal:
-    if not 0 < value <= _MOST_PERCENT:
-        raise ValueError("must be more than 0 and at most 100")
-    return _six_places(value)
-
-
-def _bps(value: Decimal) -> Decimal:
-    if not 0 <= value <= _MOST_BPS:
-        raise ValueError("must be at least 0 and at most 5000")
-    return _six_places(value)
-
-
-def _cost(value: Decimal) -> Decimal:
-    if not 0 <= value <= _MOST_PERCENT:
-        raise ValueError("must be at least 0 and at most 100")
-    return _six_places(value)
-
-
 def _six_places(value: Decimal) -> Decimal:
     if booking.money(value) != value:
         raise ValueError("must have at most 6 decimal places")
     return value
 
 
-_BasisPoints = Annotated[AmountIn, AfterValidator(_bps)]
-_Cost = Annotated[AmountIn, AfterValidator(_cost)]
+def _cash(value: Decimal) -> Decimal:
+    if not 0 <= value <= booking.LARGEST_AMOUNT:
+        raise ValueError("must be at least 0 and at most 1000000000 US dollars")
+    return _six_places(value)
+
+
+def _share(value: Decimal) -> Decimal:
+    if not 0 < value <= _MOST_PERCENT:
+        raise ValueError("must be more than 0 and at most 100")
+    return _six_places(value)
+
+
+def _at_most(most: int) -> AfterValidator:
+    """Return the validator of an amount of 0 or more."""
+
+    def check(value: Decimal) -> Decimal:
+        if not 0 <= value <= most:
+            raise ValueError(f"must be at least 0 and at most {most}")
+        return _six_places(value)
+
+    return AfterValidator(check)
+
+
+_BasisPoints = Annotated[AmountIn, _at_most(_MOST_BPS)]
+_Cost = Annotated[AmountIn, _at_most(_MOST_PERCENT)]
 _ZERO: Final = Decimal(0)
 
 
@@ -64,7 +61,7 @@ class FillModel(Ask):
     commission_percent: Annotated[_Cost, Field(description="Percent of the value")] = _ZERO
     commission_minimum: Annotated[_Cost, Field(description="US dollars an order")] = _ZERO
     volume_percent: Annotated[
-        Annotated[AmountIn, AfterValidator(_percent)] | None,
+        Annotated[AmountIn, AfterValidator(_share)] | None,
         Field(description="How much of what is traded between two prices one order may take"),
     ] = None
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.ids import new_id
 from paperdesk.ledger.lane.books import Books
-from paperdesk.ledger.rules import Rules
+from paperdesk.ledger.rules import PLAIN, Rules
 from paperdesk.models import (
     PRIMARY_LIST,
     CashMovement,
@@ -44,11 +44,12 @@ def open_account(
     *,
     account_id: str | None = None,
     note: str | None = None,
+    rules: Rules = PLAIN,
 ) -> str:
     """Open an account with its primary watchlist and return its id.
 
     `balance` is in US dollars with at most 6 places; it is the first entry of the journal, with the
-    `note`.
+    `note`. `rules` say how its orders are filled.
     """
     account_id = account_id or new_id()
     session.add(UserProfile(id=account_id, name=name, created_at=now))
@@ -66,6 +67,9 @@ def open_account(
     )
     books = Books(session.connection())
     books.open([account_id])
-    books.account(account_id).enter(opening, now)
+    account = books.account(account_id)
+    account.enter(opening, now)
+    if rules != PLAIN:
+        account.govern(rules)
     books.settle()
     return account_id
