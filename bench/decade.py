@@ -10,12 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from bench.report import say
-from bench.servers import BUILD
+from bench.past import made_once
 from paperdesk.bootstrap import open_database
 from paperdesk.clock import ManualClock, SystemClock
 from paperdesk.db.engine import Database
-from paperdesk.db.migrate import head_revision
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import replay
@@ -36,16 +34,12 @@ def desk_with_decade(trades: int, tickers: int) -> Path:
 
     Every weekday has a closing price of every ticker: one minute, as the recorder stores them.
     """
-    path = BUILD / f"decade-{head_revision()}-{trades}-{tickers}.db"
-    if not path.exists():
-        say(f"Making a desk of {trades:,} trades of {tickers:,} tickers, this once")
-        BUILD.mkdir(parents=True, exist_ok=True)
-        making = path.with_suffix(".making")
-        for old in [*BUILD.glob(f"{making.name}*"), *BUILD.glob(f"decade-*-{trades}-{tickers}.db")]:
-            old.unlink()
-        asyncio.run(_make(making, trades, tickers))
-        making.rename(path)
-    return path
+    return made_once(
+        "decade",
+        f"{trades}-{tickers}",
+        f"{trades:,} trades of {tickers:,} tickers",
+        lambda path: _make(path, trades, tickers),
+    )
 
 
 async def _make(path: Path, trades: int, tickers: int) -> None:

@@ -1,6 +1,7 @@
 """Databases with a long past: made by the desk's own arithmetic and journal, kept for later."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -43,14 +44,26 @@ def desk_with_past(trades: int, snapshots: int) -> Path:
 
     Every other trade sells what the one before it bought, half a share; every ticker keeps one.
     """
-    path = BUILD / f"past-{head_revision()}-{trades}-{snapshots}.db"
+    return made_once(
+        "past",
+        f"{trades}-{snapshots}",
+        f"{trades:,} trades and {snapshots:,} snapshots",
+        lambda path: _make(path, trades, snapshots),
+    )
+
+
+def made_once(
+    kind: str, size: str, what: str, make: Callable[[Path], Coroutine[Any, Any, None]]
+) -> Path:
+    """Return the SQLite file of a desk of a kind and size; made the first time at a revision."""
+    path = BUILD / f"{kind}-{head_revision()}-{size}.db"
     if not path.exists():
-        say(f"Making a desk of {trades:,} trades and {snapshots:,} snapshots, this once")
+        say(f"Making a desk of {what}, this once")
         BUILD.mkdir(parents=True, exist_ok=True)
         making = path.with_suffix(".making")
-        for old in [*BUILD.glob(f"{making.name}*"), *BUILD.glob(f"past-*-{trades}-{snapshots}.db")]:
+        for old in [*BUILD.glob(f"{making.name}*"), *BUILD.glob(f"{kind}-*-{size}.db")]:
             old.unlink()
-        asyncio.run(_make(making, trades, snapshots))
+        asyncio.run(make(making))
         making.rename(path)
     return path
 
