@@ -4,10 +4,18 @@ import os
 import threading
 import time
 
+LONGEST = 36
+"""Characters of an id at the most."""
+
 _lock = threading.Lock()
 _last = 0
 _RANDOM = (1 << 74) - 1
 _LOW = (1 << 62) - 1
+
+
+def may_be_an_id(text: str) -> bool:
+    """Say whether a text that somebody sent can be an id, and a database be asked for it."""
+    return len(text) <= LONGEST and text.isascii() and text.isprintable()
 
 
 def new_id() -> str:

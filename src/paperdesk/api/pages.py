@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from pydantic import AfterValidator, AwareDatetime
 
 from paperdesk.errors import InvalidRequest
+from paperdesk.ids import may_be_an_id
 
 Limit = Annotated[
     int, Query(ge=1, le=500, description="How many rows at the most.", examples=[100])
@@ -29,7 +30,6 @@ PAGED: dict[int | str, dict[str, Any]] = {
     }
 }
 """What the OpenAPI document says of a list's answer; goes into a route's `responses`."""
-_LONGEST_ID = 36
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ def page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:
 
 def id_cursor(cursor: str | None) -> str | None:
     """Return the id in a cursor. Raises InvalidRequest if it holds none."""
-    if cursor is None or (len(cursor) <= _LONGEST_ID and cursor.isascii() and cursor.isprintable()):
+    if cursor is None or may_be_an_id(cursor):
         return cursor
     raise InvalidRequest("cursor: use the one from the Link header of the page before.")
 

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Row, cast, column, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paperdesk.api.pages import check_span
 from paperdesk.db.types import UtcDateTime, format_utc
+from paperdesk.errors import InvalidRequest
 from paperdesk.models import PortfolioSnapshot
 from paperdesk.portfolio.thinning import largest_triangles
 
@@ -37,6 +39,19 @@ class Range(StrEnum):
         """Return when the range begins, None for the beginning of the account."""
         days = {"1d": 1, "1w": 7, "1m": 30, "3m": 91, "1y": 365}.get(self.value)
         return None if days is None else now - timedelta(days=days)
+
+
+def span_of(
+    span: Range | None, start: datetime | None, end: datetime | None, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """Return the ends of what is asked for, by a range or by its ends; None leaves one open.
+
+    Raises InvalidRequest for both at once, and for a span that ends before it begins.
+    """
+    if span is not None and (start or end):
+        raise InvalidRequest("Give either range, or start and end.")
+    check_span(start, end)
+    return (start, end) if span is None else (span.start(now), None)
 
 
 async def history(

@@ -7,11 +7,12 @@ once, and equal amounts give exactly 0. `docs/performance.md` says where each fo
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-EXACT: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
+from paperdesk.ledger.booking import EXACT
+
 PLACES: Final = Decimal("0.000001")
 LARGEST: Final = 1e9
 """A figure beyond it says nothing any more, and is none."""

@@ -7,19 +7,12 @@ from fastapi import Query, Request, Response
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
-from paperdesk.api.pages import Bound, check_span
+from paperdesk.api.pages import Bound
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.errors import (
-    IdempotencyMismatch,
-    InsufficientCash,
-    InsufficientShares,
     InvalidRequest,
-    InvalidState,
     NotFound,
-    PriceUnavailable,
-    UnknownOutcome,
-    UnknownTicker,
 )
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.schemas import trade_fields
@@ -27,6 +20,7 @@ from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.placing import place, why_unpriced
+from paperdesk.orders.routes import REFUSED, SOURCE
 from paperdesk.orders.terms import Terms
 from paperdesk.portfolio import history as curves
 from paperdesk.portfolio.schemas import (
@@ -41,7 +35,6 @@ from paperdesk.users.access import Account, current_account
 
 router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
 
-SOURCE = "api"
 DEFAULT_POINTS = 500
 
 
@@ -64,18 +57,7 @@ async def read_portfolio(request: Request) -> Response:
     "/trade",
     response_model=PortfolioAfterTrade,
     openapi_extra=documented(current_account, only_key),
-    responses=replayable(200)
-    | problems(
-        *WITH_BODY,
-        NotFound,
-        UnknownTicker,
-        InsufficientCash,
-        InsufficientShares,
-        PriceUnavailable,
-        IdempotencyMismatch,
-        InvalidState,
-        UnknownOutcome,
-    ),
+    responses=replayable(200) | problems(*WITH_BODY, *REFUSED),
 )
 async def trade(request: Request, body: TradeRequest) -> Response:
     """Buy or sell at the current price. The answer comes after the booking is durable.
@@ -121,11 +103,7 @@ async def read_history(
 
     `range` is all if it is left out; or give `start` and `end` (excluded) instead.
     """
-    if span is not None and (start or end):
-        raise InvalidRequest("Give either range, or start and end.")
-    check_span(start, end)
     market: Market = request.app.state.market
-    if span is not None:
-        start = span.start(market.clock.now())
+    start, end = curves.span_of(span, start, end, market.clock.now())
     rows = await curves.history(session, account, start=start, end=end, points=points)
     return Reply([SnapshotAnswer.model_validate(row) for row in rows])

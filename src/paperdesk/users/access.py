@@ -17,9 +17,9 @@ from paperdesk.api.problems import ProblemReply
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidRequest, NotFound, Unauthenticated
+from paperdesk.ids import may_be_an_id
 from paperdesk.models import DEFAULT_ACCOUNT, ApiKey, UserProfile
 
-_ID_LENGTH = 36
 _LOOK_EVERY = timedelta(seconds=1)
 
 
@@ -87,16 +87,12 @@ async def current_account(request: Request) -> str:
     if chosen != DEFAULT_ACCOUNT:
         database: Database = request.app.state.database
         async with database.read() as session:
-            known = _may_be_an_id(chosen) and await session.scalar(
+            known = may_be_an_id(chosen) and await session.scalar(
                 select(exists().where(UserProfile.id == chosen))
             )
         if not known:
             raise NotFound("There is no such account. Leave X-Account out to use the default one.")
     return chosen
-
-
-def _may_be_an_id(text: str) -> bool:
-    return len(text) <= _ID_LENGTH and text.isascii() and text.isprintable()
 
 
 Account = Annotated[str, Depends(current_account)]

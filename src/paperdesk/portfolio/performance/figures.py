@@ -11,12 +11,13 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Final, NamedTuple
 
+from paperdesk.ledger.booking import EXACT
 from paperdesk.portfolio import returns, risk
 from paperdesk.portfolio.performance.benchmark import Beside, beside
 from paperdesk.portfolio.performance.curve import FLOWS, Curve, Flow, Worth, by_day, put_in
 from paperdesk.portfolio.performance.events import A_DAY, PER_MONEY, Days
 from paperdesk.portfolio.performance.lines import Line, Price
-from paperdesk.portfolio.returns import EXACT, figure
+from paperdesk.portfolio.returns import figure
 
 LEAST: Final = 10**18
 """A dollar. An account with less has no return: a dividend would multiply it."""

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from paperdesk.api.codec import Label, Reply, slice_router
-from paperdesk.api.pages import Bound, check_span
+from paperdesk.api.pages import Bound
 from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, NotFound, PriceUnavailable, UnknownTicker
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
-from paperdesk.portfolio.history import Range
+from paperdesk.portfolio.history import Range, span_of
 from paperdesk.portfolio.performance.schemas import PerformanceAnswer, performance_fields
 from paperdesk.portfolio.performance.service import Asked, Performance
 from paperdesk.users.access import Account
@@ -48,13 +48,9 @@ async def read_performance(
     if unknown := sorted(set(request.query_params) - set(_TAKEN)):
         # A misspelt filter would be answered with the figures of something else.
         raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
-    if span is not None and (start or end):
-        raise InvalidRequest("Give either range, or start and end.")
-    check_span(start, end)
     market: Market = request.app.state.market
+    start, end = span_of(span, start, end, market.clock.now())
     performance: Performance = request.app.state.performance
-    if span is not None:
-        start = span.start(market.clock.now())
     beside = parse_ticker(benchmark) if benchmark is not None else None
     if beside is not None:
         # In an outage its prices of earlier are still worth comparing with.
