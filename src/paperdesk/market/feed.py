@@ -179,10 +179,7 @@ class Market:
         """Store quotes and bars every 5 s, for ever."""
         while True:
             await self.clock.sleep(RECORD_EVERY)
-            try:
-                await self.flush()
-            except (SQLAlchemyError, PaperdeskError, OSError) as error:
-                log.warning("prices.not_stored", error=type(error).__name__)
+            await self._flush_if_possible()
 
     async def follow(self) -> None:
         """Show what the leading process publishes, for ever."""
@@ -205,13 +202,22 @@ class Market:
         await self._recorder.flush()
 
     async def close(self) -> None:
-        """End the streams, store what is not stored, close the source. The feed has ended."""
+        """End the streams, store what is not stored, close the source. The feed has ended.
+
+        A desk stops in good order though the last prices cannot be stored: no trade needs them.
+        """
         self.stream.close()
         try:
             if not self._follows:
-                await self.flush()
+                await self._flush_if_possible()
         finally:
             await self.source.close()
+
+    async def _flush_if_possible(self) -> None:
+        try:
+            await self.flush()
+        except (SQLAlchemyError, PaperdeskError, OSError) as error:
+            log.warning("prices.not_stored", error=type(error).__name__)
 
     async def _price(self, tickers: Collection[str]) -> None:
         reason = None
