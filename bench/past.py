@@ -19,8 +19,10 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking, journal
+from paperdesk.ledger.holdings import NOTHING, Holding, Lot, average_cost, closed, opened
 from paperdesk.models import (
     DEFAULT_ACCOUNT,
+    CostBasis,
     Order,
     OrderStatus,
     OrderType,
@@ -97,7 +99,7 @@ class _Past:
         self._began = began
         self._step = step
         self._account = session.get_one(UserProfile, DEFAULT_ACCOUNT)
-        self._held: dict[str, booking.Holding] = dict.fromkeys(TICKERS, booking.NOTHING)
+        self._held: dict[str, Holding] = dict.fromkeys(TICKERS, NOTHING)
         self._opened_at: dict[str, datetime] = {}
 
     def trade(self, first: int, end: int) -> None:
@@ -121,7 +123,7 @@ class _Past:
                         ticker=ticker,
                         quantity=held.quantity,
                         cost_basis=held.cost_basis,
-                        avg_cost=booking.average_cost(held),
+                        avg_cost=average_cost(held),
                         opened_at=self._opened_at[ticker],
                         updated_at=self._began + _SPAN,
                     )
@@ -137,11 +139,13 @@ class _Past:
         value = booking.value_of(quantity, price)
         realized = Decimal(0)
         if side is Side.buy:
-            self._held[ticker] = booking.bought(self._held[ticker], quantity, value)
+            lot = Lot(number, executed_at, quantity, value)
+            self._held[ticker] = opened(self._held[ticker], executed_at, CostBasis.average, lot)
             account.cash_balance -= value
         else:
-            sale = booking.sold(self._held[ticker], quantity, value)
-            self._held[ticker], realized = sale.left, sale.realized_pnl
+            since = self._opened_at[ticker]
+            sale = closed(self._held[ticker], since, CostBasis.average, quantity)
+            self._held[ticker], realized = sale.left, value - sale.cost
             account.cash_balance += value
             account.realized_pnl += realized
         account.head_sequence += 1

@@ -17,8 +17,7 @@ from sqlalchemy import select
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
-from paperdesk.ledger.accounts import SetRules, open_account
-from paperdesk.ledger.rules import Rules
+from paperdesk.ledger.accounts import ChangeRules, open_account
 from paperdesk.models import Order, OrderType, Side, TimeInForce, Trade
 from paperdesk.orders.commands.cancel_orders import CancelOrder
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
@@ -177,7 +176,7 @@ class Driver:
         await self.govern(account, values)
 
     async def govern(self, account: str, values: dict[str, Any]) -> None:
-        await self.desk.ledger.submit(SetRules(account, Rules(**values)))
+        await self.desk.ledger.submit(ChangeRules(account, values))
         costs: dict[str, Any] = {
             name: None if value is None else Fraction(value) for name, value in values.items()
         }

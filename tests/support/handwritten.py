@@ -1,7 +1,8 @@
 """Books written by hand, row by row: what the proof must find sound, whoever wrote it.
 
 They have all that a journal can have: buys, sells, a closed position, orders with several fills,
-a cancelled one, cash that came and went, a split, a change of symbol, and text beyond ASCII.
+a cancelled one, cash that came and went, a split, a change of symbol, text beyond ASCII, lots that
+were closed in part, and shares sold short.
 """
 
 from datetime import datetime, timedelta
@@ -13,15 +14,27 @@ from sqlalchemy.orm import Session
 
 from paperdesk.ids import new_id
 from paperdesk.ledger import booking, journal
+from paperdesk.ledger.holdings import (
+    NOTHING,
+    Holding,
+    Lot,
+    average_cost,
+    closed,
+    closes,
+    opened,
+    written,
+)
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
+    CostBasis,
     Order,
     OrderStatus,
     OrderType,
     Position,
     PositionAdjustment,
     PositionAdjustmentKind,
+    PositionLot,
     Side,
     TimeInForce,
     Trade,
@@ -39,8 +52,9 @@ class Scribe:
         self.head = journal.FIRST_HASH
         self.sequence = 0
         self.cash = self.realized = Decimal(0)
-        self.held: dict[str, booking.Holding] = {}
+        self.held: dict[str, Holding] = {}
         self.opened: dict[str, datetime] = {}
+        self.method = CostBasis.average
         self.id = account_id or new_id()
         if account_id is None:
             session.execute(insert(UserProfile).values(id=self.id, name=name, created_at=self.now))
@@ -86,7 +100,7 @@ class Scribe:
     def split(self, ticker: str, numerator: int, denominator: int) -> None:
         held = self.held[ticker]
         quantity = round(held.quantity * numerator / denominator, 9)
-        self.held[ticker] = booking.Holding(quantity, held.cost_basis)
+        self.held[ticker] = Holding(quantity, held.cost_basis)
         self._adjust("stock_split", ticker, numerator=numerator, denominator=denominator)
 
     def rename(self, ticker: str, new_ticker: str) -> None:
@@ -107,28 +121,43 @@ class Scribe:
                         ticker=ticker,
                         quantity=held.quantity,
                         cost_basis=held.cost_basis,
-                        avg_cost=booking.average_cost(held),
+                        avg_cost=average_cost(held),
                         opened_at=self.opened[ticker],
                     )
                 )
+            self.session.add_all(
+                PositionLot(
+                    user_id=self.id,
+                    ticker=ticker,
+                    number=lot.number,
+                    opened_at=lot.opened_at,
+                    quantity=lot.quantity,
+                    cost_basis=lot.cost,
+                )
+                for lot in held.lots or ()
+            )
         self.session.flush()
 
     def _fill(
         self, order_id: str, side: Side, ticker: str, quantity: Decimal, price: Decimal
     ) -> None:
-        held = self.held.get(ticker, booking.NOTHING)
+        held = self.held.get(ticker, NOTHING)
         value, made, fee = booking.value_of(quantity, price), Decimal(0), Decimal("0.01")
+        way = 1 if side is Side.buy else -1
         at = self._tick()
-        if side is Side.buy:
+        since, lots = None, None
+        if closes(held.quantity, side):
+            closing = closed(held, self.opened[ticker], self.method, quantity)
+            self.held[ticker], made = closing.left, -way * value - closing.cost
+            since = closing.opened_at
+            lots = None if closing.closed is None else written(closing.closed)
+            self.realized += made
+        else:
             if not held.quantity:
                 self.opened[ticker] = at
-            self.held[ticker] = booking.bought(held, quantity, value)
-            self.cash -= value + fee
-        else:
-            sale = booking.sold(held, quantity, value)
-            self.held[ticker], made = sale.left, sale.realized_pnl
-            self.cash += value - fee
-            self.realized += made
+            lot = Lot(self.sequence + 1, at, way * quantity, way * value)
+            self.held[ticker] = opened(held, self.opened[ticker], self.method, lot)
+        self.cash -= way * value + fee
         trade = Trade(
             order_id=order_id,
             ticker=ticker,
@@ -139,6 +168,9 @@ class Scribe:
             fee=fee,
             realized_pnl=made,
             source="test",
+            cost_basis_method=None if self.method is CostBasis.average else self.method,
+            opened_at=since,
+            closed_lots=lots,
         )
         self._append(trade, executed_at=at)
 
@@ -169,7 +201,7 @@ class Scribe:
 
 
 def write_books(session: Session) -> list[str]:
-    """Write two accounts beside the default one; return their ids."""
+    """Write three accounts beside the default one; return their ids."""
     first = Scribe(session, "Erste")
     first.cash_moves("10000", "Grüße 🐢")
     first.order("buy", "AAPL", "10.5", ("10.5", "190.123456789"), client_order_id="mine-1")
@@ -189,4 +221,15 @@ def write_books(session: Session) -> list[str]:
     second.cash_moves("500")
     second.order("buy", "NVDA", "1.000000003", ("1.000000003", "33.333333333"))
     second.close()
-    return [first.id, second.id]
+    third = Scribe(session, "Lots")
+    third.cash_moves("5000")
+    third.order("buy", "AAPL", "4", ("4", "100"))
+    third.method = CostBasis.hifo
+    third.order("buy", "AAPL", "3", ("3", "120.000000007"))
+    third.order("buy", "AAPL", "2", ("2", "90.1"))
+    third.order("sell", "AAPL", "3.5", ("3.5", "110"))
+    third.order("sell", "MSFT", "2", ("2", "50.123456789"))
+    third.order("sell", "MSFT", "1", ("1", "51"))
+    third.order("buy", "MSFT", "1.5", ("1.5", "45"))
+    third.close()
+    return [first.id, second.id, third.id]

@@ -31,7 +31,7 @@ async def assert_orders_hold(desk: TradingDesk, account_id: str = "default") -> 
     assert 0 <= published.reserved_cash <= published.cash_balance
     shares = {ticker: reserved for ticker, _, reserved in orders if reserved}
     assert {p.ticker: p.reserved for p in published.positions if p.reserved} == shares
-    assert all(0 <= p.reserved <= p.quantity for p in published.positions)
+    assert all(0 <= p.reserved <= abs(p.quantity) for p in published.positions)
     await assert_books_hold(desk.database, account_id)
 
 

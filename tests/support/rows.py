@@ -22,6 +22,9 @@ def row(table: Table, number: int = 1) -> dict[str, Any]:
         case "orders":
             # An open one, by its first status.
             values |= {"notional": None, "closed_at": None}
+        case "trades":
+            # One that closed something forbids a downgrade.
+            values |= {"cost_basis_method": None, "opened_at": None, "closed_lots": None}
         case "signals":
             values["signal_id"] = f"{number:064d}"
         case _:

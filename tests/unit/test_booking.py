@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperdesk.ledger.booking import NOTHING, Holding, average_cost, bought, money, sold, value_of
+from paperdesk.ledger.booking import money, value_of
+from paperdesk.ledger.holdings import NOTHING, Holding, average_cost
+from support.holding import bought, sold
 
 QUANTITY = st.decimals("0.000000001", "1000000000", places=9)
 PRICE = st.decimals("0.000000001", "1000000000", places=9)
@@ -43,10 +45,10 @@ def test_largest_product_is_exact() -> None:
 
 
 def test_sale_takes_cost_in_proportion_and_makes_the_rest() -> None:
-    sale = sold(Holding(Decimal(200), Decimal(21_000)), Decimal(50), Decimal(6_000))
-    assert sale.left == Holding(Decimal(150), Decimal(15_750))
-    assert sale.realized_pnl == 750
-    assert average_cost(sale.left) == 105
+    left, made = sold(Holding(Decimal(200), Decimal(21_000)), Decimal(50), Decimal(6_000))
+    assert left == Holding(Decimal(150), Decimal(15_750))
+    assert made == 750
+    assert average_cost(left) == 105
 
 
 @given(
@@ -65,9 +67,8 @@ def test_cash_and_cost_equal_flows_and_realized_to_the_last_digit(
         quantity = (holding.quantity * fraction / 1000).quantize(Decimal("1e-9"))
         if 0 < quantity <= holding.quantity:
             value = value_of(quantity, price)
-            sale = sold(holding, quantity, value)
-            cash += value
-            holding, realized = sale.left, realized + sale.realized_pnl
+            holding, made = sold(holding, quantity, value)
+            cash, realized = cash + value, realized + made
         assert cash + holding.cost_basis == realized
         assert holding.quantity >= 0
 
@@ -84,8 +85,7 @@ def test_closed_position_is_exactly_zero(
     for quantity in (part, holding.quantity - part):
         if quantity:
             value = value_of(quantity, price)
-            sale = sold(holding, quantity, value)
-            holding, received = sale.left, received + value
-            realized += sale.realized_pnl
+            holding, made = sold(holding, quantity, value)
+            received, realized = received + value, realized + made
     assert holding == NOTHING
     assert realized == received - paid

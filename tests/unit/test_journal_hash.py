@@ -12,6 +12,7 @@ from paperdesk.ledger import journal
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
+    CostBasis,
     PositionAdjustment,
     PositionAdjustmentKind,
     Side,
@@ -39,6 +40,17 @@ def trade(**changes: Any) -> Trade:
         "sequence": 2,
     }
     return Trade(**fields | changes)
+
+
+def closing(**changes: Any) -> Trade:
+    """A trade that closes lots: one of the later format."""
+    later: dict[str, Any] = {
+        "side": Side.sell,
+        "cost_basis_method": CostBasis.fifo,
+        "opened_at": NOON - timedelta(days=400),
+        "closed_lots": '[[1,"2025-10-16T17:00:00.000005Z",1500000000,280685185]]',
+    }
+    return trade(**later | changes)
 
 
 def movement(**changes: Any) -> CashMovement:
@@ -85,7 +97,7 @@ DIGESTS = {
 }
 FIELDS = [
     (table, column.key)
-    for table, make in MAKERS.items()
+    for table, make in (MAKERS | {"trades": closing}).items()
     for column in inspect(type(make())).columns
     if column.key != "hash"
 ]
@@ -117,6 +129,17 @@ def test_canonical_bytes_never_change() -> None:
     )
 
 
+def test_what_came_later_is_hashed_where_it_says_something() -> None:
+    closed = journal.canonical_bytes(closing()).decode()
+    assert closed.startswith('[2,"trades",')
+    assert closed.endswith(
+        '["sequence",2],["cost_basis_method","fifo"],'
+        '["opened_at","2025-10-16T17:00:00.000005Z"],["closed_lots",'
+        '"[[1,\\"2025-10-16T17:00:00.000005Z\\",1500000000,280685185]]"]]'
+    )
+    assert journal.canonical_bytes(trade(opened_at=NOON)).startswith(b'[2,"trades",')
+
+
 @pytest.mark.parametrize(("table", "digest"), DIGESTS.items())
 def test_hash_of_a_known_entry_never_changes(table: str, digest: str) -> None:
     assert journal.chained_hash(journal.FIRST_HASH, MAKERS[table]()) == digest
@@ -124,7 +147,7 @@ def test_hash_of_a_known_entry_never_changes(table: str, digest: str) -> None:
 
 @pytest.mark.parametrize(("table", "field"), FIELDS)
 def test_any_changed_field_changes_the_hash(table: str, field: str) -> None:
-    make = MAKERS[table]
+    make = closing if table == "trades" else MAKERS[table]
     changed = make(**{field: another(getattr(make(), field))})
     assert journal.chained_hash("0" * 64, changed) != journal.chained_hash("0" * 64, make())
 

@@ -1,5 +1,6 @@
 """GET and POST /api/accounts, PATCH /api/accounts/{id}."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,15 +16,22 @@ from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.db.constraints import violated
 from paperdesk.db.engine import Database
-from paperdesk.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownOutcome
+from paperdesk.errors import (
+    IdempotencyMismatch,
+    InvalidRequest,
+    InvalidState,
+    NotFound,
+    UnknownOutcome,
+)
 from paperdesk.ids import new_id
 from paperdesk.ledger.account_schemas import (
     AccountAnswer,
     AccountChange,
     AccountRequest,
     FillModelAnswer,
+    ShortSellingAnswer,
 )
-from paperdesk.ledger.accounts import OPENING_KEY, SetRules, open_account
+from paperdesk.ledger.accounts import OPENING_KEY, ChangeRules, open_account
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.rules import PLAIN
 from paperdesk.models import AccountRules, Base, CashMovement, UserProfile
@@ -85,7 +93,7 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
                     request.app.state.market.clock.now(),
                     account_id=account_id,
                     note=body.name,
-                    rules=body.fill_model.rules() if body.fill_model else PLAIN,
+                    rules=replace(PLAIN, **body.changes()),
                 )
         except IntegrityError as error:
             if violated(error, Base.metadata) != _TAKEN:
@@ -104,10 +112,14 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
 @router.patch(
     "/{account_id}",
     response_model=AccountAnswer,
-    responses=problems(*WITH_BODY, NotFound, UnknownOutcome),
+    responses=problems(*WITH_BODY, NotFound, InvalidState, UnknownOutcome),
 )
 async def change_account(request: Request, account_id: _AccountId, body: AccountChange) -> Response:
-    """Change an account's name, or how its orders are filled: open ones too, from now on."""
+    """Change an account's name, or how its orders are filled and booked: open ones too.
+
+    What was booked stays as it is. At average cost lots are told apart no longer; by another method
+    what is held so far becomes one lot.
+    """
     database: Database = request.app.state.database
     if body.name is not None:
         async with database.write() as session:
@@ -115,9 +127,9 @@ async def change_account(request: Request, account_id: _AccountId, body: Account
             if profile is None:
                 raise NotFound("There is no such account.")
             profile.name = body.name
-    if body.fill_model is not None:
+    if changes := body.changes():
         ledger: Ledger = request.app.state.ledger
-        await ledger.submit(SetRules(account_id, body.fill_model.rules()))
+        await ledger.submit(ChangeRules(account_id, changes))
     found = await _account(database, account_id)
     if found is None:
         raise NotFound("There is no such account.")
@@ -145,6 +157,8 @@ def _shown(profile: UserProfile, rules: AccountRules | None) -> AccountAnswer:
         realized_pnl=profile.realized_pnl,
         created_at=profile.created_at,
         fill_model=FillModelAnswer.model_validate(rules or PLAIN),
+        cost_basis=(rules or PLAIN).cost_basis_method,
+        short_selling=ShortSellingAnswer.model_validate(rules or PLAIN),
     )
 
 

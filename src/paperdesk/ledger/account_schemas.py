@@ -1,16 +1,18 @@
 """The bodies of the accounts' routes."""
 
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
 from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment
 from paperdesk.ledger import booking
-from paperdesk.ledger.rules import Rules
+from paperdesk.ledger.rules import PLAIN
+from paperdesk.models import CostBasis
 
 _MOST_BPS: Final = 5_000
 _MOST_PERCENT: Final = 100
+_MOST_MARGIN: Final = 1_000
 
 
 def _six_places(value: Decimal) -> Decimal:
@@ -44,6 +46,7 @@ def _at_most(most: int) -> AfterValidator:
 
 _BasisPoints = Annotated[AmountIn, _at_most(_MOST_BPS)]
 _Cost = Annotated[AmountIn, _at_most(_MOST_PERCENT)]
+_Margin = Annotated[AmountIn, _at_most(_MOST_MARGIN)]
 _ZERO: Final = Decimal(0)
 
 
@@ -65,28 +68,60 @@ class FillModel(Ask):
         Field(description="How much of what is traded between two prices one order may take"),
     ] = None
 
-    def rules(self) -> Rules:
-        """Return the rules that it describes."""
-        return Rules(**vars(self))
+
+class ShortSelling(Ask):
+    """Whether more may be sold than is held, and on what terms; left out is as by default."""
+
+    enabled: Annotated[bool, Field(examples=[True])]
+    margin_percent: Annotated[
+        _Margin, Field(description="Of what the sale brought, set aside beside that", examples=[50])
+    ] = PLAIN.margin_percent
+    maintenance_percent: Annotated[
+        _Margin,
+        Field(description="Of what it is worth: with less equity than that it is bought back"),
+    ] = PLAIN.maintenance_percent
+    borrow_percent: Annotated[
+        _Cost, Field(description="A year's fee, in percent of what it is worth; taken each day")
+    ] = PLAIN.borrow_percent
 
 
-class AccountRequest(Ask):
+class AccountTerms(Ask):
+    """How an account's orders are filled and booked; what is left out stays as it is."""
+
+    fill_model: Annotated[
+        FillModel | None, Field(description="Takes the place of the whole of the present one")
+    ] = None
+    cost_basis: Annotated[
+        CostBasis | None, Field(description="Which shares a closing trade takes", examples=["fifo"])
+    ] = None
+    short_selling: Annotated[
+        ShortSelling | None, Field(description="Takes the place of the whole of the present one")
+    ] = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of `Rules` that it speaks of."""
+        changes: dict[str, Any] = {} if self.fill_model is None else {**vars(self.fill_model)}
+        if self.cost_basis is not None:
+            changes["cost_basis_method"] = self.cost_basis
+        if self.short_selling is not None:
+            terms = {**vars(self.short_selling)}
+            changes |= terms | {"short_selling": terms.pop("enabled")}
+        return changes
+
+
+class AccountRequest(AccountTerms):
     """A new paper account."""
 
     name: Annotated[Label, Field(examples=["Momentum"])]
     cash_balance: Annotated[
         AmountIn, AfterValidator(_cash), Field(description="US dollars to begin with")
     ] = Decimal(10_000)
-    fill_model: FillModel | None = None
 
 
-class AccountChange(Ask):
+class AccountChange(AccountTerms):
     """What shall be different in an account."""
 
     name: Annotated[Label | None, Field(examples=["Momentum 2"])] = None
-    fill_model: Annotated[
-        FillModel | None, Field(description="Takes the place of the whole of the present one")
-    ] = None
 
 
 class FillModelAnswer(Answer):
@@ -100,6 +135,15 @@ class FillModelAnswer(Answer):
     volume_percent: Amount | None
 
 
+class ShortSellingAnswer(Answer):
+    """Whether more may be sold than is held, and on what terms, in percent."""
+
+    enabled: Annotated[bool, Field(validation_alias="short_selling")]
+    margin_percent: Annotated[Amount, Field(examples=[50])]
+    maintenance_percent: Annotated[Amount, Field(examples=[30])]
+    borrow_percent: Amount
+
+
 class AccountAnswer(Answer):
     """A paper account. US dollars."""
 
@@ -109,3 +153,5 @@ class AccountAnswer(Answer):
     realized_pnl: Amount
     created_at: Moment
     fill_model: FillModelAnswer
+    cost_basis: Annotated[CostBasis, Field(examples=["average"])]
+    short_selling: ShortSellingAnswer

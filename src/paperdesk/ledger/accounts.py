@@ -1,11 +1,14 @@
-"""Accounts: opening one."""
+"""Accounts: opening one, and how its orders are filled and booked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from paperdesk.errors import InvalidState
 from paperdesk.ids import new_id
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.rules import PLAIN, Rules
@@ -21,19 +24,30 @@ OPENING_KEY = "opening"
 
 
 @dataclass(frozen=True, slots=True)
-class SetRules:
-    """Have an account's orders filled by other rules; open orders too, from now on."""
+class ChangeRules:
+    """Have an account's orders filled and booked by other rules, open orders too, from now on.
+
+    `changes` are those fields of `Rules` that shall be different.
+    """
 
     account_id: str
-    rules: Rules
+    changes: Mapping[str, Any]
     key: None = None
 
     def __call__(self, books: Books) -> Rules:
-        """Set them. Raises NotFound where there is no such account."""
+        """Change them. Raises NotFound where there is no such account, or InvalidState.
+
+        Short selling cannot be switched off while something is sold short.
+        """
         account = books.account(self.account_id)
-        if account.rules != self.rules:
-            account.govern(self.rules)
-        return self.rules
+        rules = replace(account.rules, **self.changes)
+        if account.short_collateral and not rules.short_selling:
+            raise InvalidState(
+                "Shares are sold short in this account. Buy them back, then switch it off."
+            )
+        if account.rules != rules:
+            account.govern(rules)
+        return rules
 
 
 def open_account(

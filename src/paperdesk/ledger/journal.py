@@ -2,8 +2,8 @@
 
 The hash is SHA-256 over the previous entry's hash and the entry's canonical bytes: a JSON array of
 the format's number, the table, and the fields listed here by name and value, amounts in their
-smallest unit, times in UTC text. The lists are part of format 1 for ever: a column that is added
-later is not in them, and what shall be hashed then is a format 2 beside this one.
+smallest unit, times in UTC text. The lists are part of format 1 for ever: a column that was added
+later is not in them. An entry that fills columns of `LATER` is of format 2, which hashes these too.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from paperdesk.models import CashMovement, PositionAdjustment, Trade
 Entry = Trade | CashMovement | PositionAdjustment
 
 FORMAT = 1
+FORMAT_WITH_LATER = 2
 FIELDS: dict[type[Entry], tuple[str, ...]] = {
     Trade: (
         "id",
@@ -69,12 +70,17 @@ FIELDS: dict[type[Entry], tuple[str, ...]] = {
     ),
 }
 
+LATER: dict[type[Entry], tuple[str, ...]] = {
+    Trade: ("cost_basis_method", "opened_at", "closed_lots"),
+}
+"""What format 2 hashes besides: an entry is of it where one of these is not NULL."""
+
 FIRST_HASH = "0" * 64
 """What the first entry of an account is chained to."""
 
 
 class PlainTrade(NamedTuple):
-    """A trade as the database has it: the hashed fields, in whole units and text, and the hash."""
+    """A trade as the database has it: in whole units and text, the hashed fields and the hash."""
 
     id: str
     user_id: str
@@ -90,20 +96,24 @@ class PlainTrade(NamedTuple):
     strategy: str | None
     executed_at: str
     sequence: int
+    cost_basis_method: str | None
+    opened_at: str | None
+    closed_lots: str | None
     hash: str
 
 
 def plain_trade(previous: str, fields: tuple[Any, ...]) -> PlainTrade:
     """Return a trade of plain fields, with the hash that it has after one with `previous`."""
+    has_later = any(value is not None for value in fields[len(FIELDS[Trade]) :])
+    template, names = _canonical_form(Trade, has_later=has_later)
     texts = [
         value
         if value.__class__ is int
         else "null"
         if value is None
         else encode_basestring_ascii(value)
-        for value in fields
+        for value in fields[: len(names)]
     ]
-    template, _ = _canonical_form(Trade)
     text = previous + template % tuple(texts)
     return PlainTrade._make((*fields, hashlib.sha256(text.encode()).hexdigest()))
 
@@ -115,9 +125,9 @@ def chained_hash(previous: str, entry: Entry) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes that stand for an entry, the same on every database and for ever."""
-    template, fields = _canonical_form(type(entry))
     # Not by attribute where it can be helped: that takes as long as all the rest.
     values = vars(entry)
+    template, fields = _canonical_form(type(entry), has_later=_has_later(entry))
     texts = [
         "null" if value is None else write(value)
         for name, write in fields
@@ -126,16 +136,24 @@ def canonical_bytes(entry: Entry) -> bytes:
     return (template % tuple(texts)).encode()
 
 
+def _has_later(entry: Entry) -> bool:
+    return any(getattr(entry, name) is not None for name in LATER.get(type(entry), ()))
+
+
 @cache
-def _canonical_form(table: type[Entry]) -> tuple[str, list[tuple[str, Callable[[Any], str]]]]:
+def _canonical_form(
+    table: type[Entry], *, has_later: bool
+) -> tuple[str, list[tuple[str, Callable[[Any], str]]]]:
     """Return a table's JSON with a place for each value, and what writes each value.
 
     Most of each entry's JSON is the same, so the library's own writer would mostly write that.
     """
     columns = inspect(table).columns
-    fields = [(name, _writer(columns[name].type)) for name in FIELDS[table]]
+    names = (*FIELDS[table], *(LATER[table] if has_later else ()))
+    fields = [(name, _writer(columns[name].type)) for name in names]
     places = "".join(f',["{name}",%s]' for name, _ in fields)
-    return f'[{FORMAT},"{table.__tablename__}"{places}]', fields
+    number = FORMAT_WITH_LATER if has_later else FORMAT
+    return f'[{number},"{table.__tablename__}"{places}]', fields
 
 
 def _writer(kind: object) -> Callable[[Any], str]:

@@ -1,4 +1,4 @@
-"""The rules of an account: how its orders are filled. Pure: no database, no clock.
+"""The rules of an account: how its orders are filled and booked. Pure: no database, no clock.
 
 US dollars with 6 places, prices with 9. A commission is rounded once, half to even.
 """
@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES, money, percent_of
+from paperdesk.models import CostBasis
 
 _ZERO = Decimal(0)
 _BASIS_POINTS = Decimal(10_000)
@@ -16,7 +17,10 @@ _PERCENT = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What `AccountRules` says; by default at the quote, at no cost, all at once."""
+    """What `AccountRules` says; by default at the quote, at no cost, all at once.
+
+    And at average cost, nothing sold short.
+    """
 
     spread_bps: Decimal = _ZERO
     slippage_bps: Decimal = _ZERO
@@ -24,6 +28,11 @@ class Rules:
     commission_percent: Decimal = _ZERO
     commission_minimum: Decimal = _ZERO
     volume_percent: Decimal | None = None
+    cost_basis_method: CostBasis = CostBasis.average
+    short_selling: bool = False
+    margin_percent: Decimal = Decimal(50)
+    maintenance_percent: Decimal = Decimal(30)
+    borrow_percent: Decimal = _ZERO
 
     def touch(self, side: Literal["buy", "sell"], price: Decimal) -> Decimal:
         """Return the ask to a buyer, the bid to a seller: half the spread away from the price."""
@@ -40,6 +49,10 @@ class Rules:
         by_share = EXACT.multiply(quantity, self.commission_per_share)
         by_value = EXACT.divide(EXACT.multiply(value, self.commission_percent), _PERCENT)
         return max(money(EXACT.add(by_share, by_value)), self.commission_minimum)
+
+    def margin(self, value: Decimal) -> Decimal:
+        """Return what is set aside for shares sold short, beside what the sale brought."""
+        return money(EXACT.divide(EXACT.multiply(value, self.margin_percent), _PERCENT))
 
     def share_of(self, volume: Decimal | None) -> Decimal | None:
         """Return how many shares an order may take of a volume; None for no limit."""

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Moment, Note
+from paperdesk.ledger.holdings import read as read_lots
 from paperdesk.ledger.journal import Entry
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
+    CostBasis,
     PositionAdjustment,
     PositionAdjustmentKind,
     Side,
@@ -34,6 +36,9 @@ class TradeAnswer(Answer):
         Amount, Field(description="What the trade made against the cost of what it closed")
     ]
     executed_at: Moment
+    opened_at: Annotated[
+        Moment | None, Field(description="Since when the oldest was held of what it closed")
+    ]
 
 
 def trade_fields(trade: Trade) -> dict[str, Any]:
@@ -41,9 +46,34 @@ def trade_fields(trade: Trade) -> dict[str, Any]:
     return {name: getattr(trade, name) for name in TradeAnswer.model_fields}
 
 
+class ClosedLot(Answer):
+    """Shares of one lot that a trade closed; negative where they were sold short."""
+
+    number: Annotated[
+        int, Field(description="The number of the entry that opened it; 0: held at average cost")
+    ]
+    opened_at: Moment
+    quantity: Annotated[Amount, Field(examples=[10])]
+    cost: Annotated[Amount, Field(description="US dollars", examples=[1902.5])]
+
+
+def _lots_in(closed: Any) -> Any:
+    if not isinstance(closed, str):
+        return closed
+    return [lot._asdict() for lot in read_lots(closed)]
+
+
 class JournalTrade(TradeAnswer):
     """A fill with its place in the journal."""
 
+    cost_basis_method: Annotated[
+        CostBasis | None, Field(description="Which shares it took; null: at average cost")
+    ]
+    closed_lots: Annotated[
+        list[ClosedLot] | None,
+        BeforeValidator(_lots_in),
+        Field(description="What it closed, where lots are told apart"),
+    ]
     source: Annotated[str, Field(description="The door it came through", examples=["api"])]
     strategy: str | None
     sequence: _Sequence

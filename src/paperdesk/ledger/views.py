@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from paperdesk.errors import NotFound
+from paperdesk.ledger.holdings import Holding, Lot
 from paperdesk.ledger.rules import PLAIN, Rules
-from paperdesk.models import AccountRules, Order, Position, UserProfile
+from paperdesk.models import AccountRules, Order, Position, PositionLot, UserProfile
 
 _ZERO = Decimal(0)
 
@@ -21,7 +24,8 @@ class HeldPosition:
     """One holding: shares (9 places), what they cost (6 places), and the cost of one (9 places).
 
     `id` is that of its row, `opened_at` when the first of the shares were bought. `reserved` are
-    the shares that open orders are about to sell.
+    the shares that open orders are about to close. Shares sold short are negative, and so is their
+    cost. `lots` are None where the shares are not told apart.
     """
 
     id: str
@@ -31,11 +35,17 @@ class HeldPosition:
     avg_cost: Decimal
     opened_at: datetime
     reserved: Decimal = _ZERO
+    lots: tuple[Lot, ...] | None = None
 
     @property
     def available(self) -> Decimal:
-        """The shares that no open order is about to sell."""
-        return self.quantity - self.reserved
+        """The shares, held or sold short, that no open order is about to close."""
+        return abs(self.quantity) - self.reserved
+
+    @property
+    def holding(self) -> Holding:
+        """What booking goes on from."""
+        return Holding(self.quantity, self.cost_basis, self.lots)
 
     def __hash__(self) -> int:
         """Hash what tells holdings apart in practice, in half the time of all fields."""
@@ -109,9 +119,20 @@ class AccountView:
         return self.head.realized_pnl
 
     @property
+    def sold_short(self) -> Decimal:
+        """What the shares brought that are sold short, in US dollars with 6 places."""
+        return -sum((p.cost_basis for p in self.positions if p.quantity < 0), _ZERO)
+
+    @property
+    def short_collateral(self) -> Decimal:
+        """The cash that short positions hold, in US dollars with 6 places."""
+        sold = self.sold_short
+        return sold + self.rules.margin(sold)
+
+    @property
     def buying_power(self) -> Decimal:
-        """The cash that no open order is about to spend, in US dollars with 6 places."""
-        return self.head.cash_balance - self.reserved_cash
+        """The cash that neither open orders nor short positions need, in US dollars, never < 0."""
+        return max(_ZERO, self.head.cash_balance - self.reserved_cash - self.short_collateral)
 
 
 def rows_of(account_id: str) -> Select[*tuple[Any, ...]]:
@@ -137,12 +158,20 @@ def rows_of(account_id: str) -> Select[*tuple[Any, ...]]:
             Position.avg_cost,
             Position.opened_at,
             func.coalesce(shares.c.reserved, 0),
+            PositionLot.number,
+            PositionLot.opened_at,
+            PositionLot.quantity,
+            PositionLot.cost_basis,
         )
         .outerjoin(AccountRules, AccountRules.user_id == UserProfile.id)
         .outerjoin(Position, Position.user_id == UserProfile.id)
         .outerjoin(shares, shares.c.ticker == Position.ticker)
+        .outerjoin(
+            PositionLot,
+            (PositionLot.user_id == Position.user_id) & (PositionLot.ticker == Position.ticker),
+        )
         .where(UserProfile.id == account_id)
-        .order_by(Position.ticker)
+        .order_by(Position.ticker, PositionLot.number)
     )
 
 
@@ -153,8 +182,13 @@ def view_from(rows: Sequence[Row[*tuple[Any, ...]]]) -> AccountView:
     head, (reserved_cash, has_rules, *rest) = rows[0][: len(HEAD)], rows[0][len(HEAD) :]
     rules = Rules(*rest[: len(_RULES)]) if has_rules else PLAIN
     first = len(HEAD) + 2 + len(_RULES)
-    held = tuple(HeldPosition(*row[first:]) for row in rows if row[first] is not None)
-    return AccountView(Head(*head), held, reserved_cash, rules)
+    lot = len(rows[0]) - len(Lot._fields)
+    held: list[HeldPosition] = []
+    for position, parts in groupby(rows, itemgetter(slice(first, lot))):
+        lots = tuple(Lot(*row[lot:]) for row in parts if row[lot] is not None)
+        if position[0] is not None:
+            held.append(HeldPosition(*position, lots=lots or None))
+    return AccountView(Head(*head), tuple(held), reserved_cash, rules)
 
 
 def read_view(connection: Connection, account_id: str) -> AccountView:

@@ -8,6 +8,7 @@ from paperdesk.models.enums import (
     Atomicity,
     CashMovementKind,
     ChatRole,
+    CostBasis,
     EventType,
     JobMode,
     JobStatus,
@@ -27,7 +28,7 @@ from paperdesk.models.jobs import AuditLog, Job, JobRow
 from paperdesk.models.journal import CashMovement, PositionAdjustment, Trade
 from paperdesk.models.market import PriceBar, Quote
 from paperdesk.models.orders import Order
-from paperdesk.models.positions import PortfolioSnapshot, Position
+from paperdesk.models.positions import PortfolioSnapshot, Position, PositionLot
 from paperdesk.models.proofs import Proof
 from paperdesk.models.research import Domain, ScoreSnapshot, Stock
 from paperdesk.models.signals import Signal, Webhook
@@ -45,6 +46,7 @@ __all__ = [
     "CashMovementKind",
     "ChatMessage",
     "ChatRole",
+    "CostBasis",
     "DeskMeta",
     "Domain",
     "EventType",
@@ -62,6 +64,7 @@ __all__ = [
     "Position",
     "PositionAdjustment",
     "PositionAdjustmentKind",
+    "PositionLot",
     "PriceBar",
     "Proof",
     "Quote",

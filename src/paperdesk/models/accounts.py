@@ -7,8 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from paperdesk.clock import utc_now
 from paperdesk.db.base import Base
-from paperdesk.db.types import Id, Instant, Json, Money, Name, Percent
+from paperdesk.db.types import Id, Instant, Json, Money, Name, Percent, enum_column
 from paperdesk.ids import new_id
+from paperdesk.models.enums import CostBasis
 
 DEFAULT_ACCOUNT = "default"
 
@@ -39,13 +40,16 @@ class UserProfile(Base):
 
 
 class AccountRules(Base):
-    """How an account's orders are filled. Without a row: at the quote, at no cost.
+    """How an account's orders are filled and booked. Without a row: at the quote, at no cost.
 
     `spread_bps` is the whole distance between bid and ask, `slippage_bps` what a market order pays
     beyond, both in hundredths of a percent of the price. A commission is `commission_per_share`
     (US dollars) for each share plus `commission_percent` of the value, and at least
     `commission_minimum` (US dollars) an order. `volume_percent` is how much of what is traded
-    between two prices one order may take; NULL: all it wants.
+    between two prices one order may take; NULL: all it wants. `cost_basis_method` says which shares
+    a closing trade takes. With `short_selling` more may be sold than is held: `margin_percent` of
+    what that brings is set aside beside it, below `maintenance_percent` of what it is worth it is
+    bought back, and `borrow_percent` of that is its fee for a year.
     """
 
     __tablename__ = "account_rules"
@@ -54,6 +58,10 @@ class AccountRules(Base):
             "spread_bps >= 0 AND slippage_bps >= 0 AND commission_per_share >= 0 "
             "AND commission_percent >= 0 AND commission_minimum >= 0",
             name="costs_not_negative",
+        ),
+        CheckConstraint(
+            "margin_percent >= 0 AND maintenance_percent >= 0 AND borrow_percent >= 0",
+            name="margins_not_negative",
         ),
         CheckConstraint("volume_percent > 0", name="volume_positive"),
     )
@@ -69,6 +77,17 @@ class AccountRules(Base):
     )
     commission_minimum: Mapped[Money] = mapped_column(default=Decimal(0), server_default=text("0"))
     volume_percent: Mapped[Percent | None]
+    cost_basis_method: Mapped[CostBasis] = mapped_column(
+        enum_column(CostBasis), default=CostBasis.average, server_default=CostBasis.average
+    )
+    short_selling: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    margin_percent: Mapped[Percent] = mapped_column(
+        default=Decimal(50), server_default=text("50000000")
+    )
+    maintenance_percent: Mapped[Percent] = mapped_column(
+        default=Decimal(30), server_default=text("30000000")
+    )
+    borrow_percent: Mapped[Percent] = mapped_column(default=Decimal(0), server_default=text("0"))
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

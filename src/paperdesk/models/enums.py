@@ -83,6 +83,16 @@ class PositionAdjustmentKind(StrEnum):
     reset = "reset"
 
 
+class CostBasis(StrEnum):
+    """Which shares a closing trade takes: of all alike, or of which lots first."""
+
+    average = "average"
+    fifo = "fifo"
+    lifo = "lifo"
+    hifo = "hifo"
+    named = "named"
+
+
 class ChatRole(StrEnum):
     """Who wrote a chat message."""
 

@@ -24,7 +24,7 @@ from paperdesk.db.types import (
 )
 from paperdesk.ids import new_id
 from paperdesk.models.accounts import DEFAULT_ACCOUNT
-from paperdesk.models.enums import CashMovementKind, PositionAdjustmentKind, Side
+from paperdesk.models.enums import CashMovementKind, CostBasis, PositionAdjustmentKind, Side
 from paperdesk.models.orders import Order
 
 
@@ -35,6 +35,11 @@ class Trade(Base):
     paid on top. `realized_pnl` is what the trade made against the cost of the shares it closed,
     before its fee (0 for one that opens). `executed_at` is when it happened, `sequence` its place
     in the order of booking.
+
+    `cost_basis_method` is the one it was booked by; NULL: at average cost, before lots were kept.
+    `opened_at` says since when the oldest was held of what it closed, NULL for one that opens.
+    `closed_lots` is a JSON array of the lots that it closed, each `[number, opened_at, quantity,
+    cost]` in whole units of 9 and 6 places; NULL at average cost, which knows no lots.
     """
 
     __tablename__ = "trades"
@@ -62,6 +67,9 @@ class Trade(Base):
     executed_at: Mapped[Instant] = mapped_column(default=utc_now)
     sequence: Mapped[int]
     hash: Mapped[str]
+    cost_basis_method: Mapped[CostBasis | None] = mapped_column(enum_column(CostBasis))
+    opened_at: Mapped[Instant | None]
+    closed_lots: Mapped[Prose | None]
 
     # Also what makes the unit of work write an order before the trade that refers to it.
     order: Mapped[Order | None] = relationship(lazy="raise")

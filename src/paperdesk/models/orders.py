@@ -10,6 +10,7 @@ from paperdesk.db.base import Base
 from paperdesk.db.types import (
     Id,
     Instant,
+    Json,
     Money,
     Name,
     Percent,
@@ -39,7 +40,8 @@ class Order(Base):
     While it is open (`closed_at` is NULL) it sets aside `reserved_cash` (US dollars) or
     `reserved_quantity` (shares). `watermark` is the best price since a trailing stop was placed,
     from which it trails; `triggered_at` is when a stop was reached; at `expires_at` an open order
-    ends. `reason` is a sentence on why it ended without being filled.
+    ends. `reason` is a sentence on why it ended without being filled. `lots` are the numbers of the
+    lots that it closes, in their order; NULL leaves the choice to the account's method.
     """
 
     __tablename__ = "orders"
@@ -110,6 +112,7 @@ class Order(Base):
     replaces: Mapped[Id | None]
     replaced_by: Mapped[Id | None]
     reason: Mapped[Prose | None]
+    lots: Mapped[Json | None]
     submitted_at: Mapped[Instant] = mapped_column(default=utc_now)
     triggered_at: Mapped[Instant | None]
     filled_at: Mapped[Instant | None]

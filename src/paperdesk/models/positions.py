@@ -14,6 +14,7 @@ class Position(Base):
     """An open holding of one ticker. A closed position has no row.
 
     `quantity` in shares (9 places), `cost_basis` in US dollars (6 places): what the shares cost.
+    Both are negative for shares sold short: the cost is then what the sale brought.
     `avg_cost` is cost_basis / quantity to 9 places, rewritten with every booking, never an input.
     """
 
@@ -33,6 +34,25 @@ class Position(Base):
     avg_cost: Mapped[Price]
     opened_at: Mapped[Instant] = mapped_column(default=utc_now)
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class PositionLot(Base):
+    """Shares of a position that were opened together, where an account tells them apart.
+
+    `number` is that of the journal's entry that opened them, 0 for what was held at average cost
+    before. Quantities and costs are as those of the position, of which they are the parts. A
+    position without lots is one whole, at average cost.
+    """
+
+    __tablename__ = "position_lots"
+    __table_args__ = (CheckConstraint("quantity <> 0", name="quantity_not_zero"),)
+
+    user_id: Mapped[Id] = mapped_column(ForeignKey("users_profile.id"), primary_key=True)
+    ticker: Mapped[Ticker] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    opened_at: Mapped[Instant]
+    quantity: Mapped[Quantity]
+    cost_basis: Mapped[Money]
 
 
 class PortfolioSnapshot(Base):

@@ -13,7 +13,8 @@ class Proof(Base):
 
     `hash` is that of the journal's entry there; `cash_balance` and `realized_pnl` are US dollars
     with 6 places. `holdings` is a JSON object of tickers, each with
-    `[quantity, cost_basis, opened_at]`: whole units of 9 and 6 places, and UTC text. `accepted`: a
+    `[quantity, cost_basis, opened_at]`: whole units of 9 and 6 places, and UTC text; and a list of
+    its lots, `[number, opened_at, quantity, cost_basis]`, where it has any. `accepted`: a
     proof had failed, and an operator took the books as they stood at that entry for the truth;
     such a row is kept for ever.
     """

@@ -1,6 +1,7 @@
 """Filling an order in the books: the trade, the order's own state, and the orders linked to it."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial, reduce
@@ -8,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger import booking
-from paperdesk.ledger.fills import book_fill
+from paperdesk.ledger.fills import book_fill, parts_of
+from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.rules import Rules
 from paperdesk.models import Order, OrderStatus, OrderType, Trade
@@ -22,33 +24,35 @@ _ZERO: Final = Decimal(0)
 
 
 class Filling(NamedTuple):
-    """A trade that was booked, and what it makes of its order."""
+    """The trades that were booked, two for one through zero, and what they make of their order."""
 
-    trade: Trade
+    trades: list[Trade]
+    shares: Decimal
     state: dict[str, Any]
 
 
 def fill(
     books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
-) -> Trade | None:
+) -> list[Trade]:
     """Fill an open order at a market price, as far as its terms and its account's rules allow.
 
-    Returns the trade, None where it is not to be filled now. Raises what `book_fill` raises, and
+    Returns the trades, none where it is not to be filled now. Raises what `book_fill` raises, and
     has changed nothing then.
     """
     filling = book(books, order, price, now, volume)
     if filling is None:
-        return None
+        return []
     books.change(order, **filling.state)
-    linked.after_fill(books, order, filling.trade.quantity, now)
-    return filling.trade
+    linked.after_fill(books, order, filling.shares, now)
+    return filling.trades
 
 
 def book(
     books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
 ) -> Filling | None:
-    """Book the trade of a fill, and return it with what is still to be made of the order."""
-    rules = books.account(order.user_id).rules
+    """Book the trades of a fill, and return them with what is still to be made of the order."""
+    account = books.account(order.user_id)
+    rules = account.rules
     at = fill_price(order, price, rules)
     if at is None:
         return None
@@ -58,16 +62,17 @@ def book(
     shares = wanted if most is None else min(wanted, most)
     if not shares:
         return None
-    fee = _fee(rules, earlier, shares, at)
-    trade = book_fill(
-        books,
-        order,
-        quantity=shares,
-        price=at,
-        fee=fee,
-        now=now,
-        set_aside=linked.set_aside(books, order),
-    )
+    aside = linked.set_aside(books, order)
+    parts = parts_of(account, order.ticker, order.side, shares)
+    with account.whole() if len(parts) > 1 else nullcontext():
+        fills, trades = earlier, list[Trade]()
+        for part in parts:
+            fee = _fee(rules, fills, part, at)
+            trade = book_fill(
+                books, order, quantity=part, price=at, fee=fee, now=now, set_aside=aside
+            )
+            fills = [*fills, (part, at, fee)]
+            trades.append(trade)
     filled = order.filled_quantity + shares
     products = sum((q * p for q, p, _ in earlier), booking.EXACT.multiply(shares, at))
     state: dict[str, Any] = {
@@ -83,8 +88,8 @@ def book(
     if shares == wanted:
         state |= lifecycle.ended(order, OrderStatus.filled, now)
     else:
-        state |= _partly_filled(order, filled, price, now, rules)
-    return Filling(trade, state)
+        state |= _partly_filled(account, order, filled, price, now)
+    return Filling(trades, shares, state)
 
 
 def _wanted(order: Order, at: Decimal, earlier: list[tuple[Decimal, Decimal, Decimal]]) -> Decimal:
@@ -136,12 +141,13 @@ def _fee(
 
 
 def _partly_filled(
-    order: Order, filled: Decimal, price: Decimal, now: datetime, rules: Rules
+    account: AccountBook, order: Order, filled: Decimal, price: Decimal, now: datetime
 ) -> dict[str, Any]:
     """Return the state of an order that goes on: it sets no more aside than it did."""
     lifecycle.check(order, OrderStatus.partially_filled)
     left = None if order.quantity is None else order.quantity - filled
-    wanted = set_aside_for(order, left, price, rules)
+    closable = account.closable(order.ticker, order.side) + order.reserved_quantity
+    wanted = set_aside_for(order, left, price, account.rules, closable)
     return {
         "status": OrderStatus.partially_filled,
         "reserved_cash": min(wanted.cash, order.reserved_cash),

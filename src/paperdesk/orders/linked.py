@@ -1,7 +1,7 @@
 """Linked orders: an entry with its exits, and exits of which one cancels the other.
 
 The orders of a group share `group_id`, and `leg` says what each is. Exits are `held` until their
-entry has ended with shares; from then on they are one or the other: they sell the same shares,
+entry has ended with shares; from then on they are one or the other: they close the same shares,
 which the first of them sets aside for both.
 """
 
@@ -91,14 +91,16 @@ def _open(books: Books, order: Order) -> list[Order]:
 def _release(books: Books, entry: Order, now: datetime) -> None:
     """Let the exits of an entry begin, for as many shares as it was filled."""
     quantity = entry.filled_quantity
+    account = books.account(entry.user_id)
     for n, leg in enumerate(o for o in _open(books, entry) if is_exit(o)):
         lifecycle.check(leg, OrderStatus.new)
-        sells_for_both = n == 0 and leg.side is Side.sell
+        # The first of them sets the shares aside for both.
+        aside = _NOTHING if n else min(quantity, account.closable(leg.ticker, leg.side))
         books.change(
             leg,
             status=OrderStatus.new,
             quantity=quantity,
-            reserved_quantity=quantity if sells_for_both else _NOTHING,
+            reserved_quantity=aside,
             updated_at=now,
         )
 

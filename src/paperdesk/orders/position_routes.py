@@ -56,6 +56,7 @@ async def close_position(
         body.quantity,
         body.percent,
         body.cancel_orders,
+        None if body.lots is None else tuple(body.lots),
     )
     await why_unpriced(market, name)
     placed = (await ledger.submit(command)).result
@@ -71,7 +72,7 @@ async def close_positions(
     account: Account,
     *,
     cancel_orders: Annotated[
-        bool, Query(description="Cancel the open orders that would sell them first")
+        bool, Query(description="Cancel the open orders that would close them first")
     ] = False,
 ) -> Response:
     """Close every position at the market, each on its own; a result for each, by ticker."""

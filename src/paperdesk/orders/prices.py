@@ -76,26 +76,35 @@ def fill_price(order: Order | Resting, price: Decimal, rules: Rules) -> Decimal 
     return max(limit, at_market) if touch >= limit else None
 
 
-def set_aside_for(order: Order, shares: Decimal | None, price: Decimal, rules: Rules) -> SetAside:
+def set_aside_for(
+    order: Order, shares: Decimal | None, price: Decimal, rules: Rules, closable: Decimal
+) -> SetAside:
     """Return what an open order sets aside for `shares` more, None: for its notional.
 
-    A buy sets cash aside: at its limit, else 3 % above its stop or, without one, above `price`, the
-    last known one; and its commission. A sale sets shares aside.
+    It sets aside the shares that it closes, held or sold short: all that it may of the `closable`;
+    and cash for those that it opens. A buy takes what they cost: at its limit, else 3 % above its
+    stop or, without one, above `price`, the last known one. A short sale takes its margin, of 3 %
+    more too. Both take their commission.
     """
-    if order.side is Side.sell:
-        if shares is None:
-            assert order.notional is not None  # noqa: S101 - one of the two is given
-            shares = shares_for(order.notional, EXACT.divide(price, CUSHION))
-        return SetAside(_ZERO, shares)
+    sells = order.side is Side.sell
     reference = order.limit_price
-    if reference is None:
-        stop = stop_of(order)
+    if reference is None or sells:
+        stop = stop_of(order) if reference is None else reference
         reference = EXACT.multiply(price if stop is None else stop, CUSHION)
+    notional = order.notional
     if shares is None:
-        assert order.notional is not None  # noqa: S101 - one of the two is given
-        value = order.notional
-        shares = shares_for(value, price)
+        assert notional is not None  # noqa: S101 - one of the two is given
+        shares = shares_for(notional, EXACT.divide(price, CUSHION) if sells else price)
     else:
-        value = value_of(shares, min(reference, LARGEST_AMOUNT))
+        notional = None
+    # Without short selling a sale of more than there is shall find that it lacks shares.
+    closing = shares if sells and not rules.short_selling else min(shares, closable)
+    opening = shares - closing
+    if not opening:
+        return SetAside(_ZERO, closing)
+    value = value_of(opening, min(reference, LARGEST_AMOUNT))
+    if notional is not None and not closing and not sells:
+        value = notional
     # Never less than what these shares add to the commission of the whole order.
-    return SetAside(value + rules.commission(shares, value), _ZERO)
+    cash = (rules.margin(value) if sells else value) + rules.commission(opening, value)
+    return SetAside(cash, closing)

@@ -75,6 +75,19 @@ OwnKey = Annotated[
 """A `client_order_id` in a request."""
 
 
+Lots = Annotated[
+    list[Annotated[int, Field(ge=0, le=2**63 - 1)]],
+    Field(
+        min_length=1,
+        max_length=1000,
+        description="The numbers of the lots that it closes, in their order; else the account's "
+        "cost basis decides",
+        examples=[[12]],
+    ),
+]
+"""Lots in a request."""
+
+
 class TakeProfit(Ask):
     """The exit with a gain: a limit order."""
 
@@ -110,6 +123,7 @@ class OrderRequest(Ask):
     order_class: OrderClass = OrderClass.simple
     take_profit: TakeProfit | None = None
     stop_loss: StopLossRequest | None = None
+    lots: Lots | None = None
     client_order_id: OwnKey | None = None
     strategy: Label | None = None
     note: Note | None = None
@@ -138,6 +152,7 @@ class OrderRequest(Ask):
             order_class=self.order_class,
             take_profit=self.take_profit.limit_price if self.take_profit else None,
             stop_loss=StopLoss(loss.stop_price, loss.limit_price) if loss else None,
+            lots=None if self.lots is None else tuple(self.lots),
         )
 
 
@@ -166,8 +181,9 @@ class CloseRequest(Ask):
         Field(description="Of what is held, more than 0 and at most 100", examples=[50]),
     ] = None
     cancel_orders: Annotated[
-        bool, Field(description="Cancel the open orders that would sell it first")
+        bool, Field(description="Cancel the open orders that would close it first")
     ] = False
+    lots: Lots | None = None
     client_order_id: OwnKey | None = None
     strategy: Label | None = None
     note: Note | None = None
@@ -231,6 +247,7 @@ class OrderAnswer(Answer):
     replaces: Annotated[str | None, Field(description="The order whose place it took")]
     replaced_by: Annotated[str | None, Field(description="The order that took its place")]
     reason: Annotated[str | None, Field(description="Why it ended without being filled")]
+    lots: Annotated[list[int] | None, Field(description="The lots that it was told to close")]
     reserved_cash: Annotated[Amount, Field(description="Set aside for it, US dollars")]
     reserved_quantity: Annotated[Amount, Field(description="Set aside for it, shares")]
     triggered_at: Annotated[Moment | None, Field(description="When its stop was reached")]

@@ -14,6 +14,7 @@ AT_ONCE: Final = frozenset({TimeInForce.ioc, TimeInForce.fok})
 AUCTIONS: Final = frozenset({TimeInForce.opg, TimeInForce.cls})
 _RESTING: Final = frozenset({TimeInForce.day, TimeInForce.gtc})
 _WHOLE: Final = Decimal(100)
+_MOST_LOTS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Terms:
     """What an order says of itself. Prices in US dollars, `trail_percent` in percent.
 
     `quantity` is in shares, `notional` in US dollars: one of the two. `take_profit` is the limit
-    price of the exit with a gain, `stop_loss` the exit with a loss.
+    price of the exit with a gain, `stop_loss` the exit with a loss. `lots` are the numbers of those
+    that it closes, in their order.
     """
 
     ticker: str
@@ -46,10 +48,18 @@ class Terms:
     order_class: OrderClass = OrderClass.simple
     take_profit: Decimal | None = None
     stop_loss: StopLoss | None = None
+    lots: tuple[int, ...] | None = None
 
     def check(self) -> None:
         """Raise InvalidRequest where the terms do not fit each other."""
-        for fault in (self._size, self._prices, self._trail, self._time, self._links):
+        for fault in (
+            self._size,
+            self._prices,
+            self._trail,
+            self._time,
+            self._links,
+            self._lots,
+        ):
             fault()
 
     def _size(self) -> None:
@@ -108,6 +118,16 @@ class Terms:
             self.type is not OrderType.limit or self.time_in_force not in _RESTING
         ):
             raise InvalidRequest("extended_hours: goes with limit orders that are day or gtc.")
+
+    def _lots(self) -> None:
+        if self.lots is None:
+            return
+        if not 0 < len(self.lots) <= _MOST_LOTS or len(set(self.lots)) < len(self.lots):
+            raise InvalidRequest(f"lots: name 1 to {_MOST_LOTS} lots, each once.")
+        if self.order_class in {OrderClass.bracket, OrderClass.oto}:
+            raise InvalidRequest(
+                "lots: an order that opens a position closes none. Leave them out."
+            )
 
     def _links(self) -> None:
         match self.order_class:

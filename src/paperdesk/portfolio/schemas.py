@@ -24,12 +24,26 @@ class TradeRequest(Ask):
     note: Note | None = None
 
 
+class LotAnswer(Answer):
+    """Shares of a position that were opened together."""
+
+    number: Annotated[int, Field(description="What `lots` of an order names", examples=[12])]
+    opened_at: Moment
+    quantity: Annotated[Amount, Field(examples=[10])]
+    cost_basis: Annotated[Amount, Field(examples=[1902.5])]
+
+
 class PositionAnswer(Answer):
-    """An open holding, valued. Amounts in US dollars, `pnl_pct` in percent of the cost."""
+    """An open holding, valued. Amounts in US dollars, `pnl_pct` in percent of the cost.
+
+    What is sold short has a negative quantity, cost and value.
+    """
 
     ticker: Annotated[str, Field(examples=["AAPL"])]
     quantity: Annotated[Amount, Field(examples=[10])]
-    available_quantity: Annotated[Amount, Field(description="Not set aside for open sell orders")]
+    available_quantity: Annotated[
+        Amount, Field(description="Not set aside for orders that close it")
+    ]
     avg_cost: Annotated[Amount, Field(examples=[190.25])]
     cost_basis: Annotated[Amount, Field(examples=[1902.5])]
     current_price: Annotated[
@@ -38,6 +52,10 @@ class PositionAnswer(Answer):
     market_value: Annotated[Amount, Field(examples=[1910])]
     unrealized_pnl: Annotated[Amount, Field(examples=[7.5])]
     pnl_pct: Annotated[Amount, Field(examples=[0.3942])]
+    opened_at: Moment
+    lots: Annotated[
+        list[LotAnswer], Field(description="Its parts, where the account tells them apart")
+    ]
 
 
 class PortfolioAnswer(Answer):
@@ -45,7 +63,12 @@ class PortfolioAnswer(Answer):
 
     cash_balance: Annotated[Amount, Field(examples=[8097.5])]
     reserved_cash: Annotated[Amount, Field(description="Set aside for open buy orders")]
-    buying_power: Annotated[Amount, Field(description="cash_balance - reserved_cash")]
+    short_collateral: Annotated[
+        Amount, Field(description="What short sales brought, and their margin")
+    ]
+    buying_power: Annotated[
+        Amount, Field(description="cash_balance - reserved_cash - short_collateral")
+    ]
     positions_value: Annotated[Amount, Field(examples=[1910])]
     total_value: Annotated[Amount, Field(examples=[10007.5])]
     unrealized_pnl: Annotated[Amount, Field(examples=[7.5])]
@@ -85,6 +108,7 @@ def _fields(statement: Statement) -> dict[str, Any]:
     fields = {
         "cash_balance": account.cash_balance,
         "reserved_cash": account.reserved_cash,
+        "short_collateral": account.short_collateral,
         "buying_power": account.buying_power,
         "positions_value": statement.positions_value,
         "total_value": statement.total_value,
@@ -112,5 +136,15 @@ def _written(line: StatementLine) -> Written:
             market_value=valuation.market_value,
             unrealized_pnl=valuation.unrealized_pnl,
             pnl_pct=valuation.pnl_pct,
+            opened_at=held.opened_at,
+            lots=[
+                LotAnswer(
+                    number=lot.number,
+                    opened_at=lot.opened_at,
+                    quantity=lot.quantity,
+                    cost_basis=lot.cost,
+                )
+                for lot in held.lots or ()
+            ],
         )
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from paperdesk.ledger import booking
+from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import replay
@@ -323,7 +323,7 @@ class Adjust:
     """Put an adjustment into the journal, as a later version will."""
 
     entry: PositionAdjustment
-    holding: booking.Holding
+    holding: Holding
     account_id: str = "default"
 
     @property
@@ -350,7 +350,7 @@ async def test_a_split_is_no_gain(timed: DeskClient) -> None:
         effective_at=START,
         created_at=START,
     )
-    holding = booking.Holding(Decimal(20), Decimal("1902.5"))
+    holding = Holding(Decimal(20), Decimal("1902.5"))
     await timed.app.state.ledger.submit(Adjust(split, holding))
     await later(timed, timedelta(hours=1), AAPL="95.125")
 

@@ -13,6 +13,7 @@ from support.trading import row_counts
 PORTFOLIO = [
     "cash_balance",
     "reserved_cash",
+    "short_collateral",
     "buying_power",
     "positions_value",
     "total_value",
@@ -32,6 +33,8 @@ POSITION = [
     "market_value",
     "unrealized_pnl",
     "pnl_pct",
+    "opened_at",
+    "lots",
 ]
 TRADE = [
     "id",
@@ -44,6 +47,7 @@ TRADE = [
     "fee",
     "realized_pnl",
     "executed_at",
+    "opened_at",
 ]
 
 

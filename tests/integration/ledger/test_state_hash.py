@@ -10,9 +10,8 @@ from sqlalchemy import text
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
-from paperdesk.ledger.accounts import SetRules
+from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.proof.state import state_hash
-from paperdesk.ledger.rules import Rules
 from paperdesk.models import OrderType, TimeInForce
 from support.databases import START
 from support.trading import trading
@@ -32,7 +31,7 @@ async def after_some_trades(url: str, last: str = "1.5", **details: Any) -> str:
                 clock.advance(timedelta(milliseconds=7))
                 await desk.trade("buy", "2.25", client_order_id=key)
             await desk.trade("sell", last, **details)
-            await desk.ledger.submit(SetRules("default", Rules(spread_bps=Decimal(4))))
+            await desk.ledger.submit(ChangeRules("default", {"spread_bps": Decimal(4)}))
             await desk.place(
                 "buy",
                 "1",

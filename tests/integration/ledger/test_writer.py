@@ -15,7 +15,7 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
 from paperdesk.ids import new_id
 from paperdesk.ledger.accounts import open_account
-from paperdesk.ledger.booking import Holding
+from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.account_book import BooksDisagree
 from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.waiting import Command

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from paperdesk.errors import (
     InvalidState,
     NotFound,
 )
-from paperdesk.ledger.accounts import SetRules
+from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.rules import PLAIN, Rules
 from paperdesk.market.hours import hours_of
 from paperdesk.models import Order, OrderClass, OrderStatus, OrderType, Side, TimeInForce
@@ -51,7 +52,7 @@ async def in_status(desk: TradingDesk, status: OrderStatus) -> Order:
         )
         return bracket.legs[0]
     if status is OrderStatus.partially_filled:
-        await desk.ledger.submit(SetRules("default", Rules(volume_percent=Decimal(10))))
+        await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
         desk.price("AAPL", "100", volume="30")
         return (await desk.place("buy", "10", limit_price="100", **LIMIT)).order
     if status is OrderStatus.accepted:
@@ -306,11 +307,11 @@ async def test_day_orders_placed_after_the_close_are_for_the_next_session(
 async def test_rules_of_an_account_are_kept_and_shown(desk: TradingDesk) -> None:
     rules = Rules(spread_bps=Decimal("2.5"), volume_percent=Decimal(7))
     assert (await desk.ledger.account("default")).rules == PLAIN
-    await desk.ledger.submit(SetRules("default", rules))
+    await desk.ledger.submit(ChangeRules("default", asdict(rules)))
     assert (await desk.ledger.account("default")).rules == rules
     again = TradingDesk(desk.database, desk.clock)
     assert (await again.ledger.account("default")).rules == rules
-    await again.ledger.submit(SetRules("default", PLAIN))
+    await again.ledger.submit(ChangeRules("default", asdict(PLAIN)))
     await again.ledger.close()
     await assert_orders_hold(again)
 

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState
-from paperdesk.ledger.accounts import SetRules
-from paperdesk.ledger.rules import Rules
+from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.models import OrderClass, OrderType, TimeInForce, Trade
 from paperdesk.orders.commands.cancel_orders import CancelOrder
 from paperdesk.orders.commands.place_order import Placed
@@ -107,7 +106,7 @@ async def test_one_cancels_the_other(
 async def test_what_one_exit_sells_the_other_cannot(desk: TradingDesk) -> None:
     await desk.trade("buy", "10")
     placed = await desk.place("sell", "10", client_order_id="pair", **OCO)
-    await desk.ledger.submit(SetRules("default", Rules(volume_percent=Decimal(10))))
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
     await desk.move("AAPL", "120", volume="30")
     assert await all_of(desk, placed) == ["partially_filled", "new"]
     assert (await order_row(desk, placed.legs[0].id)).quantity == 7
@@ -130,7 +129,7 @@ async def test_what_one_exit_sells_the_other_cannot(desk: TradingDesk) -> None:
 
 
 async def test_an_entry_that_ends_in_part_leaves_its_exits_to_that_part(desk: TradingDesk) -> None:
-    await desk.ledger.submit(SetRules("default", Rules(volume_percent=Decimal(10))))
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
     desk.price("AAPL", "100", volume="30")
     placed = await desk.place("buy", "10", type=OrderType.limit, limit_price="100", **BRACKET)
     assert await all_of(desk, placed) == ["partially_filled", "held", "held"]

@@ -1,6 +1,7 @@
 """Orders that rest: what they set aside, when they are filled, and at what price."""
 
 import asyncio
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest, PriceUnavailable
-from paperdesk.ledger.accounts import SetRules
+from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.cash import MoveCash
 from paperdesk.ledger.rules import Rules
 from paperdesk.models import CashMovementKind, OrderStatus, OrderType, TimeInForce, Trade
@@ -179,13 +180,13 @@ async def test_a_share_of_the_volume_fills_bit_by_bit_and_one_commission_is_paid
     desk: TradingDesk,
 ) -> None:
     await desk.ledger.submit(
-        SetRules(
+        ChangeRules(
             "default",
-            Rules(
-                volume_percent=Decimal(10),
-                commission_per_share=Decimal("0.01"),
-                commission_minimum=Decimal(1),
-            ),
+            {
+                "volume_percent": Decimal(10),
+                "commission_per_share": Decimal("0.01"),
+                "commission_minimum": Decimal(1),
+            },
         )
     )
     desk.price("AAPL", "100", volume="300")
@@ -207,7 +208,7 @@ async def test_a_share_of_the_volume_fills_bit_by_bit_and_one_commission_is_paid
 
 async def test_spread_and_slippage_never_reach_beyond_a_limit(desk: TradingDesk) -> None:
     rules = Rules(spread_bps=Decimal(20), slippage_bps=Decimal(5), commission_percent=Decimal(1))
-    await desk.ledger.submit(SetRules("default", rules))
+    await desk.ledger.submit(ChangeRules("default", asdict(rules)))
     booked = await desk.trade("buy", "1")
     assert (booked.result.trade.price, booked.result.trade.fee) == (
         Decimal("100.15"),
@@ -236,7 +237,7 @@ async def test_spread_and_slippage_never_reach_beyond_a_limit(desk: TradingDesk)
 async def test_what_must_fill_at_once_never_rests(
     desk: TradingDesk, time_in_force: TimeInForce, volume: str, status: str, filled: int
 ) -> None:
-    await desk.ledger.submit(SetRules("default", Rules(volume_percent=Decimal(10))))
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
     desk.price("AAPL", "100", volume=volume)
     placed = await desk.place(
         "buy", "80", time_in_force=time_in_force, type=OrderType.limit, limit_price="100"

@@ -1,18 +1,29 @@
 """The book of one account while a batch is booked: what it holds, and what is entered."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from paperdesk.ids import new_id
-from paperdesk.ledger import booking, journal
+from paperdesk.ledger import journal
+from paperdesk.ledger.holdings import NOTHING, Holding, Lot, average_cost, closes
 from paperdesk.ledger.rules import Rules
 from paperdesk.ledger.views import AccountView, Head, HeldPosition
 from paperdesk.models import Side, Trade
 
 _ZERO = Decimal(0)
+_ENTERED: Final = (
+    "cash",
+    "realized_pnl",
+    "_sequence",
+    "_hash",
+    "_from_outside",
+    "_sold_short",
+)
+"""What an entry changes, beside the holdings."""
 
 
 class BooksDisagree(Exception):
@@ -28,11 +39,13 @@ class Settlement:
     opened: list[tuple[HeldPosition, datetime]]
     updated: list[tuple[HeldPosition, datetime]]
     closed: list[HeldPosition]
+    lots: list[tuple[str, dict[int, Lot], dict[int, Lot]]]
+    """By ticker, where it changed: its lots before and after, by number."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    holding: booking.Holding
+    holding: Holding
     opened_at: datetime
     updated_at: datetime
 
@@ -59,7 +72,9 @@ class AccountBook:
         self._changes: dict[str, _Change] = {}
         self.rules = before.rules
         """How its orders are filled."""
-        self._reserved_cash = before.reserved_cash
+        self.reserved_cash = before.reserved_cash
+        """What open orders set aside, in US dollars."""
+        self._sold_short = before.sold_short
         self._reserved: dict[str, Decimal] = {}
         self._has_other_orders = False
 
@@ -80,17 +95,48 @@ class AccountBook:
 
     @property
     def available_cash(self) -> Decimal:
-        """The cash that no open order is about to spend."""
-        return self.cash - self._reserved_cash
+        """The cash that neither an open order nor a short position needs."""
+        if not self._sold_short:
+            return self.cash - self.reserved_cash
+        return self.cash - self.reserved_cash - self.short_collateral
+
+    @property
+    def short_collateral(self) -> Decimal:
+        """The cash that short positions hold: what their sale brought, and a margin of it."""
+        return self._sold_short + self.rules.margin(self._sold_short)
+
+    @property
+    def next_sequence(self) -> int:
+        """The number that the next entry will have."""
+        return self._sequence + 1
 
     def available_shares(self, ticker: str) -> Decimal:
-        """Return the shares of a ticker that no open order is about to sell."""
-        return self.holding(ticker).quantity - self._reserved_shares(ticker)
+        """Return the shares of a ticker, held or sold short, that no open order is to close."""
+        return abs(self.holding(ticker).quantity) - self._reserved_shares(ticker)
+
+    def closable(self, ticker: str, side: Side) -> Decimal:
+        """Return how many shares of a ticker an order of a side may close."""
+        held = self.holding(ticker).quantity
+        return self.available_shares(ticker) if closes(held, side) else _ZERO
+
+    @contextmanager
+    def whole(self) -> Generator[None]:
+        """Take back what is entered within, where that raises: all of it is booked, or nothing."""
+        before = {name: getattr(self, name) for name in _ENTERED}
+        changes, count = dict(self._changes), len(self._entries)
+        try:
+            yield
+        except BaseException:
+            for name, value in before.items():
+                setattr(self, name, value)
+            self._changes = changes
+            del self._entries[count:]
+            raise
 
     def reserve(self, ticker: str, cash: Decimal, shares: Decimal) -> None:
         """Set cash or shares of a ticker aside for an open order, or with less than 0 free them."""
         self._has_other_orders = True
-        self._reserved_cash += cash
+        self.reserved_cash += cash
         if shares:
             self._reserved[ticker] = self._reserved_shares(ticker) + shares
 
@@ -101,19 +147,26 @@ class AccountBook:
         before = self._held.get(ticker)
         return before.reserved if before else _ZERO
 
-    def holding(self, ticker: str) -> booking.Holding:
+    def holding(self, ticker: str) -> Holding:
         """Return what is held of a ticker."""
         held = self._changes.get(ticker)
         if held is not None:
             return held.holding
         before = self._held.get(ticker)
-        return booking.Holding(before.quantity, before.cost_basis) if before else booking.NOTHING
+        return before.holding if before else NOTHING
+
+    def opened_at(self, ticker: str) -> datetime | None:
+        """Return since when a ticker is held; None where it is not."""
+        if change := self._changes.get(ticker):
+            return change.opened_at if change.holding.quantity else None
+        before = self._held.get(ticker)
+        return before.opened_at if before else None
 
     def enter(
         self,
         entry: journal.Entry,
         at: datetime,
-        holdings: Mapping[str, booking.Holding] | None = None,
+        holdings: Mapping[str, Holding] | None = None,
     ) -> None:
         """Put an entry into the journal, and change cash and realised P&L by what it says.
 
@@ -142,15 +195,17 @@ class AccountBook:
         cash: Decimal,
         fee: Decimal,
         realized_pnl: Decimal,
-        holding: booking.Holding,
+        holding: Holding,
+        lots: tuple[Any, ...],
     ) -> None:
         """Enter a trade that is given as the database has it: the same as `enter`, for bulk.
 
-        `fields` are the hashed ones up to the sequence, in whole units and text. `cash` is what it
-        brings after its fee, `holding` what is held of its ticker afterwards.
+        `fields` are the hashed ones up to the sequence, in whole units and text, `lots` those that
+        say what it closed. `cash` is what it brings after its fee, `holding` what is held of its
+        ticker afterwards.
         """
         self._sequence += 1
-        trade = journal.plain_trade(self._hash, (*fields, self._sequence))
+        trade = journal.plain_trade(self._hash, (*fields, self._sequence, *lots))
         self._hash = trade.hash
         self._entries.append(trade)
         self.cash += cash
@@ -167,9 +222,12 @@ class AccountBook:
         opened: list[tuple[HeldPosition, datetime]] = []
         updated: list[tuple[HeldPosition, datetime]] = []
         closed: list[HeldPosition] = []
+        lots: list[tuple[str, dict[int, Lot], dict[int, Lot]]] = []
         cost = _ZERO
         for ticker, change in self._changes.items():
             before, holding = self._held.get(ticker), change.holding
+            if (was := before and before.lots) or holding.lots:
+                lots.append((ticker, _by_number(was), _by_number(holding.lots)))
             cost += holding.cost_basis - (before.cost_basis if before else _ZERO)
             if holding.quantity:
                 held[ticker] = HeldPosition(
@@ -177,9 +235,10 @@ class AccountBook:
                     ticker=ticker,
                     quantity=holding.quantity,
                     cost_basis=holding.cost_basis,
-                    avg_cost=booking.average_cost(holding),
+                    avg_cost=average_cost(holding),
                     opened_at=change.opened_at,
                     reserved=self._reserved_shares(ticker),
+                    lots=holding.lots,
                 )
                 (updated if before else opened).append((held[ticker], change.updated_at))
             elif before:
@@ -194,15 +253,17 @@ class AccountBook:
         version = self.before.head.version + self._has_other_orders
         head = Head(self.id, self._sequence, self._hash, self.cash, self.realized_pnl, version)
         positions = tuple(held[ticker] for ticker in sorted(held))
-        view = AccountView(head, positions, self._reserved_cash, self.rules)
-        return Settlement(self.before, view, opened, updated, closed)
+        view = AccountView(head, positions, self.reserved_cash, self.rules)
+        return Settlement(self.before, view, opened, updated, closed, lots)
 
-    def _hold(self, ticker: str, holding: booking.Holding, at: datetime) -> None:
+    def _hold(self, ticker: str, holding: Holding, at: datetime) -> None:
         """Note what is held of a ticker, from `at` on, and since when it has been."""
-        opened_at = at
-        if change := self._changes.get(ticker):
-            if change.holding.quantity:
-                opened_at = change.opened_at
-        elif held := self._held.get(ticker):
-            opened_at = held.opened_at
+        opened_at = self.opened_at(ticker) or at
+        if self._sold_short or holding.quantity < 0:
+            before = self.holding(ticker)
+            self._sold_short += max(_ZERO, -holding.cost_basis) - max(_ZERO, -before.cost_basis)
         self._changes[ticker] = _Change(holding, opened_at, at)
+
+
+def _by_number(lots: tuple[Lot, ...] | None) -> dict[int, Lot]:
+    return {lot.number: lot for lot in lots or ()}

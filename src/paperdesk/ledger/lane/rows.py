@@ -36,6 +36,7 @@ from paperdesk.models import (
     Order,
     Position,
     PositionAdjustment,
+    PositionLot,
     Trade,
     UserProfile,
 )
@@ -48,7 +49,9 @@ class _UtcText(UtcDateTime):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """Return what the driver stores."""
-        return value if dialect.name == "sqlite" else datetime.fromisoformat(value)
+        if value is None or dialect.name == "sqlite":
+            return value
+        return datetime.fromisoformat(value)
 
 
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -113,6 +116,20 @@ _ORDER_STATE = Prepared(
 )
 _STATE_OF: Final = itemgetter(*ORDER_STATE, "id")
 _ORDER_KEYS: Final = [column.key for column in inspect(Order).column_attrs]
+_LOT_KEY = (
+    PositionLot.user_id == bindparam("account"),
+    PositionLot.ticker == bindparam("of_ticker"),
+    PositionLot.number == bindparam("lot"),
+)
+_LOT_NAMES: Final = ("account", "of_ticker", "lot")
+_LOTS_OPENED = Prepared(
+    insert(PositionLot),
+    ["user_id", "ticker", "number", "opened_at", "quantity", "cost_basis"],
+)
+_LOTS_CHANGED = Prepared(
+    update(PositionLot).where(*_LOT_KEY), ["quantity", "cost_basis", *_LOT_NAMES]
+)
+_LOTS_CLOSED = Prepared(delete(PositionLot).where(*_LOT_KEY), _LOT_NAMES)
 _CLOSED = Prepared(delete(Position).where(Position.id == bindparam("position_id")), ["position_id"])
 
 
@@ -235,6 +252,30 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
         for p, at in s.opened
     ]:
         _OPENED.run(connection, opened)
+    _settle_lots(connection, settlements)
+
+
+def _settle_lots(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    opened: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    closed: list[tuple[Any, ...]] = []
+    for settlement in settlements:
+        account_id = settlement.view.id
+        for ticker, before, after in settlement.lots:
+            closed += [(account_id, ticker, number) for number in before.keys() - after.keys()]
+            for number, lot in after.items():
+                was = before.get(number)
+                if was is None:
+                    opened.append((account_id, ticker, *lot))
+                elif was != lot:
+                    changed.append((lot.quantity, lot.cost, account_id, ticker, number))
+    for statement, rows in (
+        (_LOTS_CLOSED, closed),
+        (_LOTS_CHANGED, changed),
+        (_LOTS_OPENED, opened),
+    ):
+        if rows:
+            statement.run(connection, rows)
 
 
 def _write_rules(connection: Connection, view: AccountView) -> None:

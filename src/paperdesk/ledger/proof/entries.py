@@ -26,13 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from paperdesk.db.types import FixedPoint, UtcDateTime
-from paperdesk.ledger.journal import FIELDS, FORMAT, Entry
+from paperdesk.ledger.journal import FIELDS, FORMAT, FORMAT_WITH_LATER, LATER, Entry
 from paperdesk.models import CashMovement, Order, PositionAdjustment, Trade
 
 WINDOW: Final = 1000
 """Entries that are in memory at once."""
 
 JOURNAL: Final[tuple[type[Entry], ...]] = (Trade, CashMovement, PositionAdjustment)
+NAMES: Final = {table: (*FIELDS[table], *LATER.get(table, ())) for table in JOURNAL}
+"""What is read of an entry."""
 ORDER_FIELDS: Final = (
     "id",
     "user_id",
@@ -51,7 +53,7 @@ _UTC_TEXT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
 class Raw(NamedTuple):
-    """An entry: its table, the values of its hashed fields, its hash, its order's fields."""
+    """An entry: its table, the values of `NAMES`, its hash, its order's fields."""
 
     table: type[Entry]
     values: Sequence[Any]
@@ -67,7 +69,7 @@ def window(session: Session, account_id: str, after: int, until: int) -> dict[An
     bounds = {"account": account_id, "after": after, "until": until}
     found: dict[Any, Raw | None] = {}
     for table in JOURNAL:
-        names = FIELDS[table]
+        names = NAMES[table]
         width, place = len(names), names.index("sequence")
         query = _window_query(table, session.get_bind().dialect.name)
         for row in session.execute(query, bounds).all():
@@ -100,11 +102,14 @@ def chained(previous: str, entry: Raw) -> str:
 
 
 def canonical(table: type[Entry], values: Sequence[Any]) -> str:
-    """Return the canonical text of raw values, format 1, apart from the code that books.
+    """Return the canonical text of raw values, apart from the code that books.
 
     Raises TypeError for a value that is neither text, a whole number nor NULL.
     """
-    return _template(table) % tuple([_json(value) for value in values])
+    width = len(FIELDS[table])
+    has_later = any(value is not None for value in values[width:])
+    hashed = values if has_later else values[:width]
+    return _template(table, has_later=has_later) % tuple([_json(value) for value in hashed])
 
 
 def raw(column: Any, dialect: str) -> ColumnElement[Any]:
@@ -136,15 +141,16 @@ def _json(value: Any) -> str | int:
 
 
 @cache
-def _template(table: type[Entry]) -> str:
-    fields = ",".join(f'["{name}",%s]' for name in FIELDS[table])
-    return f'[{FORMAT},"{table.__tablename__}",{fields}]'
+def _template(table: type[Entry], *, has_later: bool) -> str:
+    names = NAMES[table] if has_later else FIELDS[table]
+    fields = ",".join(f'["{name}",%s]' for name in names)
+    return f'[{FORMAT_WITH_LATER if has_later else FORMAT},"{table.__tablename__}",{fields}]'
 
 
 @cache
 def _window_query(model: type[Entry], dialect: str) -> Select[Any]:
     table, orders = table_of(model), table_of(Order)
-    columns = [raw(table.c[name], dialect) for name in (*FIELDS[model], "hash")]
+    columns = [raw(table.c[name], dialect) for name in (*NAMES[model], "hash")]
     query = select(*columns)
     if model is Trade:
         query = query.add_columns(*(raw(orders.c[name], dialect) for name in ORDER_FIELDS))

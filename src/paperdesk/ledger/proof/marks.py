@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from paperdesk.db.types import EXACT, MONEY_SCALE
 from paperdesk.ledger.proof.entries import raw, table_of
-from paperdesk.ledger.proof.replay import Account, Holding, Point
-from paperdesk.models import DeskMeta, Position, Proof, UserProfile
+from paperdesk.ledger.proof.lots import Holding, Lot
+from paperdesk.ledger.proof.replay import Account, Point
+from paperdesk.models import DeskMeta, Position, PositionLot, Proof, UserProfile
 
 ACCEPTED: Final = "accepted_problems"
 """The fact in `desk_meta` that holds the problems an operator accepted."""
@@ -124,10 +125,34 @@ def current(session: Session, account_id: str) -> Point:
         ).where(positions.user_id == account_id)
     )
     account = Account(cash, realized)
+    lots = _lots(session, account_id)
     for ticker, quantity, cost, opened_at in held:
-        account.holdings[ticker] = Holding(quantity, cost)
+        account.holdings[ticker] = Holding(quantity, cost, lots.pop(ticker, None))
         account.opened[ticker] = opened_at
+    # Lots of what is not held: the proof finds that the journal says otherwise.
+    account.holdings |= {ticker: Holding(0, 0, parts) for ticker, parts in lots.items()}
     return Point(sequence, head, account)
+
+
+def _lots(session: Session, account_id: str) -> dict[str, tuple[Lot, ...]]:
+    """Return the lots of an account by ticker."""
+    table = table_of(PositionLot).c
+    dialect = session.get_bind().dialect.name
+    rows = session.execute(
+        select(
+            table.ticker,
+            table.number,
+            raw(table.opened_at, dialect),
+            type_coerce(table.quantity, BigInteger),
+            type_coerce(table.cost_basis, BigInteger),
+        )
+        .where(table.user_id == account_id)
+        .order_by(table.ticker, table.number)
+    ).all()
+    found: dict[str, tuple[Lot, ...]] = {}
+    for ticker, number, opened_at, quantity, cost in rows:
+        found[ticker] = (*found.get(ticker, ()), Lot(number, opened_at, quantity, cost))
+    return found
 
 
 def _lock(session: Session, accounts: Collection[str]) -> list[str]:
@@ -150,7 +175,12 @@ def _row(account_id: str, point: Point, now: datetime) -> Proof:
         cash_balance=EXACT.scaleb(point.account.cash, -MONEY_SCALE),
         realized_pnl=EXACT.scaleb(point.account.realized, -MONEY_SCALE),
         holdings={
-            ticker: [*holding, point.account.opened[ticker]]
+            ticker: [
+                holding.quantity,
+                holding.cost,
+                point.account.opened.get(ticker),
+                *([holding.lots] if holding.lots else []),
+            ]
             for ticker, holding in point.account.holdings.items()
         },
         proven_at=now,
@@ -172,8 +202,9 @@ def _points(account_id: str) -> Any:
 def _point(sequence: int, head: str, cash: int, realized: int, holdings: str) -> Point:
     """Return the point of a mark. Raises one of _UNREADABLE for values that are none of a mark."""
     account = Account(index(cash), index(realized))
-    for ticker, (quantity, cost, opened_at) in json.loads(holdings).items():
-        account.holdings[ticker] = Holding(index(quantity), index(cost))
+    for ticker, (quantity, cost, opened_at, *lots) in json.loads(holdings).items():
+        parts = [Lot(index(n), at, index(q), index(c)) for n, at, q, c in (lots[0] if lots else ())]
+        account.holdings[ticker] = Holding(index(quantity), index(cost), tuple(parts) or None)
         account.opened[ticker] = opened_at
     return Point(index(sequence), head, account)
 

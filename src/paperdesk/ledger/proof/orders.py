@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, exists, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
+from paperdesk.ledger.proof.amounts import Wrong, average_price, money, number
 from paperdesk.ledger.proof.entries import table_of
-from paperdesk.ledger.proof.replay import Wrong, average_price, money, number
 from paperdesk.models import Order, OrderStatus, Position, Trade, UserProfile
 
 _MAY_END_PARTLY_FILLED: Final = frozenset(
@@ -198,7 +198,7 @@ def wrongly_set_aside(session: Session, account_id: str) -> str | None:
                 positions.user_id == account_id, positions.ticker == ticker
             )
         )
-        if int(reserved) > (held or 0):
+        if int(reserved) > abs(held or 0):
             return (
                 f"Open orders set {number(int(reserved))} {ticker} aside, but "
                 f"{number(held or 0)} are held."

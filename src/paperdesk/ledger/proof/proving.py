@@ -5,7 +5,7 @@ the books say otherwise. It reads one snapshot in bounded memory, and changes no
 call it in a thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,26 +16,18 @@ from sqlalchemy.orm import Session
 from paperdesk.db.engine import take_any_text
 from paperdesk.ledger.journal import FIELDS, FIRST_HASH
 from paperdesk.ledger.proof import entries, marks
+from paperdesk.ledger.proof.amounts import Wrong, money, number
 from paperdesk.ledger.proof.entries import JOURNAL, WINDOW, Raw, table_of
+from paperdesk.ledger.proof.lots import NOTHING, Holding, average_cost
 from paperdesk.ledger.proof.orders import OrderBook, filled_without_trades, wrongly_set_aside
-from paperdesk.ledger.proof.replay import (
-    NOTHING,
-    Account,
-    Adjustment,
-    Holding,
-    Point,
-    Trade,
-    Wrong,
-    average_cost,
-    money,
-    number,
-)
+from paperdesk.ledger.proof.replay import Account, Adjustment, Point, Trade
 from paperdesk.models import (
     CashMovement,
     Order,
     PortfolioSnapshot,
     Position,
     PositionAdjustment,
+    PositionLot,
     UserProfile,
 )
 from paperdesk.models import Trade as TradeRow
@@ -46,9 +38,12 @@ _LONGEST_LOOK: Final = 50_000
 """Entries of an account that a quick look replays; with more it leaves them to the whole proof."""
 _AMOUNT: Final = FIELDS[CashMovement].index("amount")
 _ADJUSTED: Final = FIELDS[PositionAdjustment].index("kind")
+_TICKER: Final = FIELDS[TradeRow].index("ticker")
+_SOURCE: Final = FIELDS[TradeRow].index("source")
 _EXECUTED_AT: Final = FIELDS[TradeRow].index("executed_at")
+_SEQUENCE: Final = FIELDS[TradeRow].index("sequence")
 _EFFECTIVE_AT: Final = FIELDS[PositionAdjustment].index("effective_at")
-_OWNED: Final = (*JOURNAL, Order, Position, PortfolioSnapshot)
+_OWNED: Final = (*JOURNAL, Order, Position, PositionLot, PortfolioSnapshot)
 
 
 class Problem(NamedTuple):
@@ -349,7 +344,7 @@ class _Stretch:
             f"The average cost of {ticker} is {number(average)}, but cost over quantity is "
             f"{number(average_cost(Holding(quantity, cost)))}."
             for ticker, quantity, cost, average in rows
-            if quantity > 0 and average != average_cost(Holding(quantity, cost))
+            if quantity and average != average_cost(Holding(quantity, cost))
         ]
 
 
@@ -369,7 +364,8 @@ def _follow(state: Account, head: str, entry: Raw) -> str:
     if entry.hash != head:
         raise Wrong("Its hash is not that of its content after the entry before.")
     if entry.table is TradeRow:
-        state.trade(Trade(*values[3:10]), values[_EXECUTED_AT])
+        said = (*values[_TICKER:_SOURCE], *values[len(FIELDS[TradeRow]) :])
+        state.trade(Trade(*said), values[_EXECUTED_AT], values[_SEQUENCE])
     elif entry.table is CashMovement:
         state.move(values[_AMOUNT])
     else:
@@ -378,7 +374,8 @@ def _follow(state: Account, head: str, entry: Raw) -> str:
     return head
 
 
-def _holding(holding: Sequence[int] | None) -> str:
+def _holding(holding: Holding | None) -> str:
     if not holding or holding == NOTHING:
         return "nothing"
-    return f"{number(holding[0])} for {money(holding[1])}"
+    parts = "" if holding.lots is None else f" in the lots {[tuple(lot) for lot in holding.lots]}"
+    return f"{number(holding.quantity)} for {money(holding.cost)}{parts}"

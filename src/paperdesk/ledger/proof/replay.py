@@ -1,21 +1,17 @@
 """The arithmetic of the proof: what each entry makes of an account. Pure, and in whole numbers.
 
-It shares no code with `booking`, which it judges. All amounts are whole numbers of the smallest
-unit, as the database has them: money in millionths, quantities and prices in billionths. A quotient
-is rounded once, half to even. What cannot have been booked raises `Wrong` with a sentence.
+It shares no code with `booking` and `holdings`, which it judges. All amounts are whole numbers of
+the smallest unit, as the database has them: money in millionths, quantities and prices in
+billionths. A quotient is rounded once, half to even. What cannot have been booked raises `Wrong`
+with a sentence.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-_MONEY_PER_PRODUCT: Final = 10**12
-"""quantity x price has 18 places, money has 6."""
-_PRICE_PER_QUOTIENT: Final = 10**12
-"""cost / quantity: 6 places less 9 leaves -3, and a price has 9."""
-
-
-class Wrong(Exception):
-    """An entry that cannot be true. The message is a sentence about it for a person."""
+from paperdesk.ledger.proof import lots
+from paperdesk.ledger.proof.amounts import MONEY_PER_PRODUCT, Wrong, money, number, rounded
+from paperdesk.ledger.proof.lots import NOTHING, Holding, Lot
 
 
 class Trade(NamedTuple):
@@ -28,6 +24,9 @@ class Trade(NamedTuple):
     value: int
     fee: int
     realized: int
+    method: str | None = None
+    opened_at: str | None = None
+    closed: str | None = None
 
 
 class Adjustment(NamedTuple):
@@ -41,16 +40,6 @@ class Adjustment(NamedTuple):
     quantity: int
     cost: int
     amount: int
-
-
-class Holding(NamedTuple):
-    """Shares and what they cost."""
-
-    quantity: int
-    cost: int
-
-
-NOTHING: Final = Holding(0, 0)
 
 
 @dataclass(slots=True)
@@ -69,38 +58,45 @@ class Account:
         """Return an equal account that changes apart from this one."""
         return Account(self.cash, self.realized, dict(self.holdings), dict(self.opened))
 
-    def trade(self, trade: Trade, at: str) -> None:
-        """Book a trade of the instant `at`.
+    def trade(self, trade: Trade, at: str, sequence: int) -> None:
+        """Book a trade of the instant `at`, the entry `sequence`.
 
         Raises Wrong where its value, its shares or its result cannot be.
         """
-        ticker, side, quantity, price, value, fee, realized = trade
+        ticker, side, quantity, price, value, fee, realized, *_ = trade
         if quantity <= 0 or price <= 0:
             raise Wrong("The trade has no positive quantity and price.")
         product = quantity * price
-        if value != rounded(product, _MONEY_PER_PRODUCT):
+        if value != rounded(product, MONEY_PER_PRODUCT):
             raise Wrong(
                 f"Its value is {money(value)}, but {number(quantity)} x {number(price)} is "
-                f"{money(rounded(product, _MONEY_PER_PRODUCT))}."
+                f"{money(rounded(product, MONEY_PER_PRODUCT))}."
             )
         held = self.holdings.get(ticker, NOTHING)
-        if side == "buy":
-            made = 0
-            after = Holding(held.quantity + quantity, held.cost + value)
-            self._pay(-value - fee)
+        way = 1 if side == "buy" else -1
+        if held.quantity * way >= 0:
+            made, since, closed = 0, None, None
+            lot = Lot(sequence, at, way * quantity, way * value)
+            in_lots = trade.method is not None
+            after = lots.opened(held, self.opened.get(ticker), lot, in_lots=in_lots)
         else:
-            if quantity > held.quantity:
-                raise Wrong(
-                    f"It sells {number(quantity)} {ticker}, but {number(held.quantity)} were held."
-                )
-            cost = rounded(held.cost * quantity, held.quantity)
-            made = value - cost
-            after = Holding(held.quantity - quantity, held.cost - cost)
-            self._pay(value - fee)
+            if quantity > abs(held.quantity):
+                there = number(held.quantity)
+                raise Wrong(f"It {side}s {number(quantity)} {ticker}, but {there} were held.")
+            since = self.opened[ticker] or ""
+            closing = lots.closed(held, since, quantity, trade.method, trade.closed)
+            made, since, closed = -way * value - closing.cost, closing.opened_at, closing.closed
+            after = closing.left
+        self._pay(-way * value - fee)
         if realized != made:
             raise Wrong(
                 f"It says that {money(realized)} was realised, but replaying gives {money(made)}."
             )
+        if trade.closed != closed:
+            raise Wrong(f"It says that it closed the lots {trade.closed}, but it closes {closed}.")
+        if trade.opened_at != since and (trade.opened_at or trade.method):
+            # Trades at average cost did not say it at first.
+            raise Wrong(f"It says that what it closed was held since {trade.opened_at}: {since}.")
         self.realized += made
         self._hold(ticker, after, at)
 
@@ -139,11 +135,11 @@ class Account:
             raise Wrong(f"It leaves {money(self.cash)} in cash.")
 
     def _hold(self, ticker: str, holding: Holding, at: str) -> None:
-        if holding.quantity > 0:
+        if holding.quantity:
             if ticker not in self.holdings:
                 self.opened[ticker] = at
             self.holdings[ticker] = holding
-        elif holding == NOTHING:
+        elif not holding.cost:
             self.holdings.pop(ticker, None)
             self.opened.pop(ticker, None)
         else:
@@ -158,34 +154,3 @@ class Point(NamedTuple):
     sequence: int
     hash: str
     account: Account
-
-
-def average_cost(holding: Holding) -> int:
-    """Return the cost of one share as a price."""
-    return rounded(holding.cost * _PRICE_PER_QUOTIENT, holding.quantity)
-
-
-def average_price(products: int, quantity: int) -> int:
-    """Return the mean price of fills: the sum of quantity x price, over the quantity."""
-    return rounded(products, quantity)
-
-
-def rounded(numerator: int, denominator: int) -> int:
-    """Return a quotient as a whole number, half to even. The denominator is positive."""
-    quotient, rest = divmod(numerator, denominator)
-    twice = 2 * rest
-    return quotient + (twice > denominator or (twice == denominator and quotient & 1))
-
-
-def money(units: int) -> str:
-    """Return millionths of a dollar as people write them: $12.50, -$0.000001."""
-    whole, places = divmod(abs(units), 10**6)
-    cents = f"{places:06d}"
-    return f"{'-' if units < 0 else ''}${whole:,}.{cents[:2]}{cents[2:].rstrip('0')}"
-
-
-def number(units: int) -> str:
-    """Return billionths, of shares or of a price, without trailing zeros."""
-    whole, places = divmod(abs(units), 10**9)
-    text = f"{whole}.{places:09d}".rstrip("0").rstrip(".")
-    return f"-{text}" if units < 0 else text

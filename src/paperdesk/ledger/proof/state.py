@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from paperdesk.ledger.journal import FIELDS
 from paperdesk.ledger.proof.entries import (
     JOURNAL,
+    NAMES,
     ORDER_FIELDS,
     WINDOW,
     Raw,
@@ -32,6 +33,7 @@ from paperdesk.models import (
     AccountRules,
     Order,
     Position,
+    PositionLot,
     Trade,
     UserProfile,
 )
@@ -39,7 +41,7 @@ from paperdesk.models import (
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 _RANDOM: Final = frozenset({"id", "user_id", "order_id", "key"})
 _BUSINESS: Final = {
-    table: itemgetter(*(i for i, name in enumerate(FIELDS[table]) if name not in _RANDOM))
+    table: itemgetter(*(i for i, name in enumerate(NAMES[table]) if name not in _RANDOM))
     for table in JOURNAL
 }
 """Takes from an entry's fields those that the same commands fill with the same values."""
@@ -49,6 +51,7 @@ _KEY: Final = {table: FIELDS[table].index("key") for table in JOURNAL if "key" i
 _ORDER_ID: Final = ORDER_FIELDS.index("id")
 _ORDER_KEY: Final = ORDER_FIELDS.index("client_order_id")
 
+_LOT: Final = ("ticker", "number", "opened_at", "quantity", "cost_basis")
 _ACCOUNT: Final = ("name", "cash_balance", "realized_pnl", "head_sequence")
 _POSITION: Final = ("ticker", "quantity", "cost_basis", "avg_cost")
 _ORDER: Final = (
@@ -74,6 +77,7 @@ _ORDER: Final = (
     "source",
     "strategy",
     "note",
+    "lots",
     "leg",
     "submitted_at",
     "triggered_at",
@@ -107,6 +111,8 @@ def _account(session: Session, account_id: str, watch: Callable[[int], None]) ->
         digest.update(_bytes(rules))
     for position in sorted(_rows(session, Position, _POSITION, "user_id", account_id), key=repr):
         digest.update(_bytes(position))
+    for lot in sorted(_rows(session, PositionLot, _LOT, "user_id", account_id)):
+        digest.update(_bytes(lot))
     for entries in _journal(session, account_id, profile[_ACCOUNT.index("head_sequence")]):
         digest.update(_bytes(entries))
         watch(0)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from paperdesk.db.types import EXACT, MONEY_SCALE
-from paperdesk.errors import IdempotencyMismatch, Refused
-from paperdesk.ledger.fills import fill_of
+from paperdesk.db.types import EXACT, MONEY_SCALE, format_utc
+from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
+from paperdesk.ledger.fills import fill_of, parts_of
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
@@ -80,7 +80,20 @@ def _check_same(booked: tuple[object, ...], says: tuple[object, ...]) -> None:
 
 
 def _book(account: AccountBook, trade: PastTrade) -> None:
-    fill = fill_of(account, trade.ticker, trade.side, trade.quantity, trade.price, trade.fee)
+    if len(parts_of(account, trade.ticker, trade.side, trade.quantity)) > 1:
+        raise InvalidRequest(
+            "quantity: this would close the position and open one the other way. Write it as two "
+            "trades: one that closes it, and one of the rest."
+        )
+    fill = fill_of(
+        account,
+        trade.ticker,
+        trade.side,
+        trade.quantity,
+        trade.price,
+        trade.fee,
+        trade.executed_at,
+    )
     quantity, price, fee = trade.units
     account.enter_plain(
         (
@@ -103,4 +116,5 @@ def _book(account: AccountBook, trade: PastTrade) -> None:
         fee=trade.fee,
         realized_pnl=fill.realized_pnl,
         holding=fill.after,
+        lots=(fill.method, fill.opened_at and format_utc(fill.opened_at), fill.closed),
     )

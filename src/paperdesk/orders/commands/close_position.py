@@ -25,9 +25,10 @@ _WHOLE: Final = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class ClosePosition:
-    """Sell what is held of a ticker: all, `quantity` shares, or `percent` of it.
+    """Sell what is held of a ticker, or buy back what is sold short.
 
-    With `cancel_orders`, the open orders that would sell it are canceled first.
+    All of it, `quantity` shares, or `percent` of it; `lots` say which. With `cancel_orders`, the
+    open orders that would close it are canceled first.
     """
 
     sender: Sender
@@ -36,6 +37,7 @@ class ClosePosition:
     quantity: Decimal | None = None
     percent: Decimal | None = None
     cancel_orders: bool = False
+    lots: tuple[int, ...] | None = None
 
     @property
     def account_id(self) -> str:
@@ -53,18 +55,19 @@ class ClosePosition:
             return self._replay(earlier)
         if self.quantity is not None and self.percent is not None:
             raise InvalidRequest("Give either quantity or percent, or neither to close it all.")
-        terms = Terms(
-            self.ticker, Side.sell, OrderType.market, quantity=self._shares_to_sell(books)
-        )
+        held = books.account(self.account_id).holding(self.ticker).quantity
+        side = Side.buy if held < 0 else Side.sell
+        quantity = self._shares_to_close(books)
+        terms = Terms(self.ticker, side, OrderType.market, quantity=quantity, lots=self.lots)
         terms.check()
         if self.cancel_orders:
             self._cancel_orders(books, terms)
         return enter(books, self.sender, terms, self.venue)
 
-    def _shares_to_sell(self, books: Books) -> Decimal:
-        """Return how many shares to sell. Raises where they are not there."""
+    def _shares_to_close(self, books: Books) -> Decimal:
+        """Return how many shares to close. Raises where they are not there."""
         account = books.account(self.account_id)
-        held = account.holding(self.ticker).quantity
+        held = abs(account.holding(self.ticker).quantity)
         if not held:
             raise NotFound(f"There is no position in {self.ticker}.")
         quantity = held if self.quantity is None else self.quantity
@@ -87,15 +90,15 @@ class ClosePosition:
             # Asked for before anything is changed.
             self.venue.fresh(self.ticker)
         for order in books.open_orders(self.account_id, self.ticker):
-            # One that is held would sell what its entry has yet to buy.
-            sells = order.side is Side.sell and order.status is not OrderStatus.held
-            if sells and order.closed_at is None:
+            # One that is held would close what its entry has yet to open.
+            closes = order.side is terms.side and order.status is not OrderStatus.held
+            if closes and order.closed_at is None:
                 reason = "Its position was closed."
                 linked.end(books, order, OrderStatus.canceled, now, reason)
 
     def _replay(self, order: Order) -> Placed:
-        asked = (self.ticker, Side.sell, OrderType.market)
-        same = (order.ticker, order.side, order.type) == asked
-        if not (same and self.quantity in {None, order.quantity}):
+        same = (order.ticker, order.type) == (self.ticker, OrderType.market)
+        lots = None if order.lots is None else tuple(order.lots)
+        if not (same and self.quantity in {None, order.quantity} and self.lots == lots):
             raise used_for_another_order()
         return Placed(order, replayed=True)

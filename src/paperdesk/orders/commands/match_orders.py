@@ -52,12 +52,12 @@ class MatchOrders:
         if quote is None:
             return
         try:
-            trade = fill(books, order, quote.price, now, quote.volume)
+            trades = fill(books, order, quote.price, now, quote.volume)
         except Refused as refusal:
             # Of an order that was filled in part, what was filled stays.
             partly = order.status is OrderStatus.partially_filled
             status = OrderStatus.canceled if partly else OrderStatus.rejected
             linked.end(books, order, status, now, f"{refusal.code}: {refusal}")
             return
-        if trade is None:
+        if not trades:
             note_stop(books, order, quote.price, now)

@@ -18,7 +18,8 @@ from paperdesk.errors import (
     UnknownTicker,
 )
 from paperdesk.ids import new_id
-from paperdesk.ledger.fills import cash_there, shares_there
+from paperdesk.ledger.fills import cash_there, check_lots, shares_there
+from paperdesk.ledger.holdings import closes
 from paperdesk.ledger.lane.books import Books
 from paperdesk.market.quotes import Quote
 from paperdesk.models import (
@@ -27,6 +28,7 @@ from paperdesk.models import (
     OrderLeg,
     OrderStatus,
     OrderType,
+    Side,
     TimeInForce,
     Trade,
 )
@@ -169,6 +171,7 @@ def enter_order(
     order names as its own, is there for it.
     """
     now = order.submitted_at
+    check_lots(books.account(order.user_id), order.lots)
     quote = _quote_now(order, venue, now)
     extent = _extent(books, order, quote)
     if whole and extent is not _Extent.whole:
@@ -178,8 +181,8 @@ def enter_order(
         assert filling is not None  # noqa: S101 - `_extent` said so
         vars(order).update(filling.state)
         _place(books, order, legs, instead_of)
-        linked.after_fill(books, order, filling.trade.quantity, now)
-        return Placed(order, [filling.trade], legs)
+        linked.after_fill(books, order, filling.shares, now)
+        return Placed(order, filling.trades, legs)
     takes_part = order.time_in_force is not TimeInForce.fok and extent is _Extent.part
     if order.time_in_force in AT_ONCE and not takes_part:
         reason = "It could not be filled at once."
@@ -188,11 +191,11 @@ def enter_order(
         return Placed(order)
     _set_aside(books, order, venue)
     _place(books, order, legs, instead_of)
-    trade = fill(books, order, quote.price, now, quote.volume) if quote and takes_part else None
+    trades = fill(books, order, quote.price, now, quote.volume) if quote and takes_part else []
     if order.time_in_force in AT_ONCE and order.closed_at is None:
         reason = "What could not be filled at once was canceled."
         books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
-    return Placed(order, [trade] if trade else [], legs)
+    return Placed(order, trades, legs)
 
 
 def order_from(sender: Sender, terms: Terms, venue: Venue, now: datetime) -> Order:
@@ -235,6 +238,7 @@ def order_from(sender: Sender, terms: Terms, venue: Venue, now: datetime) -> Ord
         replaces=None,
         replaced_by=None,
         reason=None,
+        lots=None if terms.lots is None else list(terms.lots),
         submitted_at=now,
         triggered_at=None,
         filled_at=None,
@@ -307,16 +311,22 @@ def _set_aside(books: Books, order: Order, venue: Venue) -> None:
     account = books.account(order.user_id)
     needs_price = order.limit_price is None and order.stop_price is None
     price = venue.last_known(order.ticker).price if needs_price else _ZERO
-    wanted = set_aside_for(order, order.quantity, price, account.rules)
+    closable = account.closable(order.ticker, order.side) + order.reserved_quantity
+    wanted = set_aside_for(order, order.quantity, price, account.rules, closable)
     if wanted.cash > account.available_cash + order.reserved_cash:
         raise InsufficientCash(
             f"This order sets ${wanted.cash:,.2f} aside until it is filled, and "
             f"{cash_there(account)}. Buy less, or cancel another order first."
         )
-    if wanted.shares > account.available_shares(order.ticker) + order.reserved_quantity:
+    held = account.holding(order.ticker).quantity
+    # One through zero takes all that is held: what other orders are to close, it cannot.
+    beyond = wanted.cash and closes(held, order.side) and closable < abs(held)
+    if wanted.shares > closable or beyond:
+        quantity = wanted.shares if order.quantity is None else order.quantity
         raise InsufficientShares(
-            f"Selling {wanted.shares.normalize():f} {order.ticker} needs that many shares, and "
-            f"{shares_there(account, order.ticker)}. Sell at most those."
+            f"{'Selling' if order.side is Side.sell else 'Buying'} {quantity.normalize():f} "
+            f"{order.ticker} needs that many shares, and {shares_there(account, order.ticker)}. "
+            "Trade at most those, or cancel those orders."
         )
     order.reserved_cash, order.reserved_quantity = wanted
 
@@ -357,6 +367,7 @@ def _says_the_same(sender: Sender, terms: Terms, order: Order, legs: Sequence[Or
         order_class=order.order_class,
         take_profit=gain.limit_price if gain else None,
         stop_loss=StopLoss(stop.stop_price or _ZERO, stop.limit_price) if stop else None,
+        lots=None if order.lots is None else tuple(order.lots),
     )
     said = (sender.strategy, sender.note)
     return (asked, *said) == (placed, order.strategy, order.note)

@@ -118,6 +118,7 @@ class ReplaceOrder:
             trail_price=trail_price,
             trail_percent=trail_percent,
             extended_hours=old.extended_hours,
+            lots=None if old.lots is None else tuple(old.lots),
         )
 
     def _fits(self, order: Order) -> bool:
