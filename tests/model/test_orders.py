@@ -5,6 +5,7 @@ days that end. `MODEL_SEED` repeats a run, `MODEL_STEPS` makes it longer.
 """
 
 from collections import Counter
+from dataclasses import asdict, fields, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +19,8 @@ from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.ledger.accounts import ChangeRules, open_account
-from paperdesk.models import Order, OrderType, Side, TimeInForce, Trade
+from paperdesk.ledger.rules import PLAIN
+from paperdesk.models import CostBasis, Order, OrderType, Side, TimeInForce, Trade
 from paperdesk.orders.commands.cancel_orders import CancelOrder
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.commands.replace_order import Changes, ReplaceOrder
@@ -38,6 +40,7 @@ AT_ONCE = ("ioc", "fok")
 DAY_ENDS = START.replace(hour=5) + timedelta(days=1)
 """Midnight in New York."""
 
+_COSTS = {each.name for each in fields(Costs)}
 EVERY_STATUS = {"filled", "canceled", "expired", "rejected", "replaced", "partially_filled", "new"}
 
 
@@ -91,7 +94,8 @@ class Driver:
     async def gap(self) -> None:
         """Have a price jump beyond the stop of an order that takes nearly all cash."""
         # All at once: a share of the volume might be paid for.
-        await self.govern(ACCOUNTS[0], {})
+        plain = {name: value for name, value in asdict(PLAIN).items() if name in _COSTS}
+        await self.govern(ACCOUNTS[0], plain)
         for other in [o for o in self.model.of(ACCOUNTS[0]) if o.status in OPEN]:
             # A sale at the same price would pay for it.
             await self.cancel(other)
@@ -172,15 +176,23 @@ class Driver:
             "commission_percent": Decimal(rng.choice(("0", "0.1"))),
             "commission_minimum": Decimal(rng.choice(("0", "1"))),
             "volume_percent": rng.choice((None, Decimal(10))),
+            "cost_basis_method": rng.choice([*CostBasis]),
+            "margin_percent": Decimal(rng.choice((50, 30))),
         }
         await self.govern(account, values)
 
     async def govern(self, account: str, values: dict[str, Any]) -> None:
         await self.desk.ledger.submit(ChangeRules(account, values))
+        known = self.model.costs.get(account, Costs())
+        self.model.accounts[account].method = values.get(
+            "cost_basis_method", self.model.accounts[account].method
+        )
         costs: dict[str, Any] = {
-            name: None if value is None else Fraction(value) for name, value in values.items()
+            name: Fraction(value) if isinstance(value, Decimal) else value
+            for name, value in values.items()
+            if name != "cost_basis_method"
         }
-        self.model.costs[account] = Costs(**costs)
+        self.model.costs[account] = replace(known, **costs)
 
     async def submit(self, command: Any) -> Any:
         """Return what came of a command, or the code that it was refused with."""
@@ -208,7 +220,7 @@ class Driver:
             kind = "stop"
         time_in_force = rng.choice((*RESTING, *AT_ONCE) if kind in {"market", "limit"} else RESTING)
         by_notional = kind == "market" and rng.random() < 0.3
-        held = self.model.accounts[account].shares(ticker)
+        held = abs(self.model.accounts[account].shares(ticker))
         most = Fraction(60)
         if side == "sell" and held and rng.random() < 0.8:
             most = held
@@ -246,6 +258,7 @@ class Driver:
         """Hold every account, order and trade against the model's."""
         stored = await stored_statements(self.desk.database, ACCOUNTS)
         for name in ACCOUNTS:
+            await assert_orders_hold(self.desk, name)
             assert stored[name] == statement(self.model, name)
             assert await stored_orders(self.desk, name) == self.model.states(name)
             fills = [f for order in self.model.of(name) for f in order.fills]
@@ -315,7 +328,7 @@ async def test_orders_rest_and_fill_as_the_model_says(
             driver.model.open(name, Decimal(10_000))
         for ticker in TICKERS:
             await driver.move(ticker)
-        await driver.govern(ACCOUNTS[1], {"volume_percent": Decimal(10)})
+        await driver.govern(ACCOUNTS[1], {"volume_percent": Decimal(10), "short_selling": True})
         seen: set[str] = set()
         for n in range(max(400, STEPS // 30)):
             await driver.step()
@@ -329,6 +342,4 @@ async def test_orders_rest_and_fill_as_the_model_says(
         await driver.hold()
         print(dict(driver.outcomes))  # noqa: T201 - what a failure leaves
         assert seen >= EVERY_STATUS
-        for name in ACCOUNTS:
-            await assert_orders_hold(desk, name)
         assert await problems_found(database) == []

@@ -112,16 +112,24 @@ class Statement:
     positions: tuple[tuple[str, Fraction, Fraction, Fraction], ...]
 
 
+Lot = tuple[int, Fraction, Fraction]
+"""The number of the entry that opened it, its shares, and what they cost; of a short both < 0."""
+
+
+def pooled(lots: list[Lot]) -> Lot:
+    """Return lots as the one that average cost knows."""
+    return (0, sum((q for _, q, _ in lots), ZERO), sum((c for _, _, c in lots), ZERO))
+
+
 @dataclass
 class Account:
     cash: Fraction = ZERO
     realized: Fraction = ZERO
     moved: Fraction = ZERO
     """The sum of the cash movements."""
-    held: dict[str, tuple[Fraction, Fraction]] = field(
-        default_factory=dict[str, tuple[Fraction, Fraction]]
-    )
-    """By ticker: shares, and what they cost."""
+    method: str = "average"
+    held: dict[str, list[Lot]] = field(default_factory=dict[str, list[Lot]])
+    """By ticker, the oldest first; at average cost there is one, of number 0."""
     journal: list[Entry] = field(default_factory=list[Entry])
     statements: list[Statement] = field(default_factory=list[Statement])
     """After each entry: the one after entry n is at n - 1."""
@@ -137,39 +145,77 @@ class Account:
         return len(self.journal) + 1
 
     def shares(self, ticker: str) -> Fraction:
-        return self.held.get(ticker, (ZERO, ZERO))[0]
+        """Return the shares that are held; less than nothing of what was sold short."""
+        return sum((shares for _, shares, _ in self.held.get(ticker, [])), ZERO)
 
     def cost(self, ticker: str) -> Fraction:
-        return self.held.get(ticker, (ZERO, ZERO))[1]
+        return sum((cost for _, _, cost in self.held.get(ticker, [])), ZERO)
 
     def removed_cost(self, ticker: str, quantity: Fraction) -> Fraction:
-        """Return the cost that a sale takes away: in proportion; all of it with the last shares."""
-        held, cost = self.held[ticker]
-        return cost if quantity == held else rounded(cost * quantity / held, 6)
+        """Return the cost that closing so many shares takes away."""
+        return self.closing(ticker, quantity)[0]
+
+    def closing(self, ticker: str, quantity: Fraction) -> tuple[Fraction, list[Lot]]:
+        """Return the cost that closing so many shares takes away, and the lots that it leaves.
+
+        Of a lot in proportion to its shares; all of it with the last of them.
+        """
+        lots = list(self.held[ticker])
+        match self.method:
+            case "average":
+                lots = [pooled(lots)]
+                order = list(lots)
+            case "lifo":
+                order = lots[::-1]
+            case "hifo":
+                # What gains least: of shares sold short that is what brought least.
+                order = sorted(lots, key=lambda lot: -lot[2] / abs(lot[1]))
+            case _:
+                order = list(lots)
+        gone = ZERO
+        for lot in order:
+            number, shares, cost = lot
+            part = min(quantity, abs(shares))
+            taken = cost if part == abs(shares) else rounded(cost * part / abs(shares), 6)
+            left = shares + part if shares < 0 else shares - part
+            place = lots.index(lot)
+            lots[place : place + 1] = [(number, left, cost - taken)] if left else []
+            gone, quantity = gone + taken, quantity - part
+            if not quantity:
+                break
+        return gone, lots
 
     def enter(self, entry: Entry) -> None:
         """Add a line to the journal, and do what it says."""
         if entry.ticker is None:
             self.cash += entry.value
             self.moved += entry.value
-        elif entry.kind == "buy":
-            held, cost = self.held.get(entry.ticker, (ZERO, ZERO))
-            self.cash -= entry.value
-            self.held[entry.ticker] = (held + entry.quantity, cost + entry.value)
         else:
-            held, cost = self.held.pop(entry.ticker)
-            self.cash += entry.value
+            way = 1 if entry.kind == "buy" else -1
+            self.cash -= way * entry.value
             self.realized += entry.realized
-            left = (held - entry.quantity, cost - (entry.value - entry.realized))
-            if left != (0, 0):
+            if way * self.shares(entry.ticker) < 0:
+                _, left = self.closing(entry.ticker, entry.quantity)
+            else:
+                lot = (entry.sequence, way * entry.quantity, way * entry.value)
+                left = [*self.held.get(entry.ticker, []), lot]
+                if self.method == "average":
+                    left = [pooled(left)]
+            self.held.pop(entry.ticker, None)
+            if left:
                 self.held[entry.ticker] = left
         self.journal.append(entry)
         positions = tuple(
-            (ticker, quantity, cost, rounded(cost / quantity, 9))
-            for ticker, (quantity, cost) in sorted(self.held.items())
+            (
+                ticker,
+                self.shares(ticker),
+                self.cost(ticker),
+                rounded(self.cost(ticker) / self.shares(ticker), 9),
+            )
+            for ticker in sorted(self.held)
         )
         self.statements.append(Statement(entry.sequence, self.cash, self.realized, positions))
-        invested = sum((cost for _, cost in self.held.values()), ZERO)
+        invested = sum((self.cost(ticker) for ticker in self.held), ZERO)
         assert self.cash + invested == self.moved + self.realized
 
 

@@ -4,6 +4,7 @@ Built on `reference`, written from the rules alone, one thing at a time, with a 
 where the desk has an index. Prices are exact; what is rounded is rounded as there.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +32,11 @@ class Costs:
     commission_percent: Fraction = ZERO
     commission_minimum: Fraction = ZERO
     volume_percent: Fraction | None = None
+    short_selling: bool = False
+    margin_percent: Fraction = Fraction(50)
+
+    def margin(self, value: Fraction) -> Fraction:
+        return rounded(value * self.margin_percent / 100, 6)
 
     def away(self, side: str, price: Fraction, bps: Fraction) -> Fraction:
         factor = 1 + (bps if side == "buy" else -bps) / 10_000
@@ -108,12 +114,28 @@ class ReferenceBroker(ReferenceDesk):
     def find(self, account: str, key: str) -> Ordered:
         return next(o for o in self.orders if (o.account, o.key) == (account, key))
 
-    def free_cash(self, name: str) -> Fraction:
+    def unreserved_cash(self, name: str) -> Fraction:
         return self.accounts[name].cash - sum((o.cash for o in self.of(name)), ZERO)
+
+    def free_cash(self, name: str) -> Fraction:
+        """Return the cash that neither orders nor short positions need."""
+        account = self.accounts[name]
+        short = sum((max(ZERO, -account.cost(ticker)) for ticker in account.held), ZERO)
+        return self.unreserved_cash(name) - short - self.costs.get(name, Costs()).margin(short)
 
     def free_shares(self, name: str, ticker: str) -> Fraction:
         aside = sum((o.shares for o in self.of(name) if o.ticker == ticker), ZERO)
-        return self.accounts[name].shares(ticker) - aside
+        return abs(self.accounts[name].shares(ticker)) - aside
+
+    def closes(self, order: Ordered) -> bool:
+        held = self.accounts[order.account].shares(order.ticker)
+        return held > 0 if order.side == "sell" else held < 0
+
+    def closable(self, order: Ordered) -> Fraction:
+        """Return the shares that an order may close, with those that it set aside itself."""
+        if not self.closes(order):
+            return ZERO
+        return self.free_shares(order.account, order.ticker) + order.shares
 
     def states(self, account: str) -> Orders:
         """Return key, status, shares filled, and what is set aside, of every order by age."""
@@ -152,7 +174,9 @@ class ReferenceBroker(ReferenceDesk):
         cash, shares = self._aside(order, order.quantity)
         if cash > self.free_cash(order.account):
             return "INSUFFICIENT_CASH"
-        if shares > self.free_shares(order.account, order.ticker):
+        held = abs(self.accounts[order.account].shares(order.ticker))
+        closable = self.closable(order)
+        if shares > closable or (cash and self.closes(order) and closable < held):
             return "INSUFFICIENT_SHARES"
         order.cash, order.shares = cash, shares
         self.orders.append(order)
@@ -263,35 +287,42 @@ class ReferenceBroker(ReferenceDesk):
 
     def _aside(self, order: Ordered, left: Fraction | None) -> tuple[Fraction, Fraction]:
         last = self.quotes[order.ticker][0] if order.ticker in self.quotes else ZERO
-        if order.side == "sell":
-            if left is None:
-                assert order.notional is not None
-                return ZERO, cut(order.notional / (last / CUSHION))
-            return ZERO, left
-        reference = order.limit
-        if reference is None:
-            reference = (last if order.stop_now is None else order.stop_now) * CUSHION
+        sells, rules = order.side == "sell", self._rules(order)
+        # What the price may be when it is filled.
+        if order.limit is not None:
+            dear = order.limit * CUSHION if sells else order.limit
+        else:
+            dear = (last if order.stop_now is None else order.stop_now) * CUSHION
+        by_notional = left is None
         if left is None:
             assert order.notional is not None
-            value, shares = order.notional, cut(order.notional / last)
-        else:
-            value, shares = rounded(left * min(reference, Fraction(CAP)), 6), left
-        return value + self._rules(order).commission(shares, value), ZERO
+            left = cut(order.notional / (last / CUSHION if sells else last))
+        closing = left if sells and not rules.short_selling else min(left, self.closable(order))
+        opening = left - closing
+        if not opening:
+            return ZERO, closing
+        value = rounded(opening * max(ZERO, min(dear, Fraction(CAP))), 6)
+        if by_notional and not sells and not closing:
+            assert order.notional is not None
+            value = order.notional
+        commission = rules.commission(opening, value)
+        return (rules.margin(value) if sells else value) + commission, closing
 
     def _book(self, order: Ordered, shares: Fraction, at: Fraction) -> str | None:
         """Book a fill; return the code that it is refused with, if it is."""
         account = self.accounts[order.account]
-        value = rounded(shares * at, 6)
-        whole = self._rules(order).commission(
-            order.filled + shares, value + sum((rounded(q * p, 6) for q, p, _ in order.fills), ZERO)
-        )
-        fee = max(ZERO, whole - sum((f for _, _, f in order.fills), ZERO))
         wanted = self._wanted(order, at)
-        code, realized = self._allowed(account, order, shares, value, fee)
-        if code is not None:
-            return code
-        enter_with_fee(account, order, shares, at, value, realized, fee, self.now)
-        order.fills.append((shares, at, fee))
+        closing = min(shares, abs(account.shares(order.ticker))) if self.closes(order) else ZERO
+        parts = [shares]
+        if 0 < closing < shares and self._rules(order).short_selling:
+            # Through zero: a close and an open, both or neither.
+            parts = [closing, shares - closing]
+        before, fills = deepcopy(account), list(order.fills)
+        for part in parts:
+            code = self._book_part(account, order, part, at)
+            if code is not None:
+                self.accounts[order.account], order.fills = before, fills
+                return code
         order.triggered = order.triggered or order.stop_now is not None
         left = wanted - shares
         if not left:
@@ -303,20 +334,41 @@ class ReferenceBroker(ReferenceDesk):
         order.cash, order.shares = min(cash, order.cash), min(aside, order.shares)
         return None
 
+    def _book_part(
+        self, account: Account, order: Ordered, shares: Fraction, at: Fraction
+    ) -> str | None:
+        value = rounded(shares * at, 6)
+        whole = self._rules(order).commission(
+            order.filled + shares, value + sum((rounded(q * p, 6) for q, p, _ in order.fills), ZERO)
+        )
+        fee = max(ZERO, whole - sum((f for _, _, f in order.fills), ZERO))
+        code, realized = self._allowed(account, order, shares, value, fee)
+        if code is None:
+            enter_with_fee(account, order, shares, at, value, realized, fee, self.now)
+            order.fills.append((shares, at, fee))
+        return code
+
     def _allowed(
         self, account: Account, order: Ordered, shares: Fraction, value: Fraction, fee: Fraction
     ) -> tuple[str | None, Fraction]:
-        if order.side == "buy":
-            free = min(self.free_cash(order.account) + order.cash, account.cash)
+        buys, rules = order.side == "buy", self._rules(order)
+        if not self.closes(order) and (buys or rules.short_selling):
             if value + fee > CAP:
                 return "INVALID_REQUEST", ZERO
-            return ("INSUFFICIENT_CASH" if value + fee > free else None), ZERO
-        held = account.shares(order.ticker)
-        if shares > min(self.free_shares(order.account, order.ticker) + order.shares, held):
+            free = self.free_cash(order.account) + order.cash
+            cost = fee + (value if buys else rules.margin(value))
+            short = cost > (min(free, account.cash) if buys else free)
+            return ("INSUFFICIENT_CASH" if short else None), ZERO
+        if shares > min(self.closable(order), abs(account.shares(order.ticker))):
             return "INSUFFICIENT_SHARES", ZERO
-        if self.free_cash(order.account) + value - fee < 0:
+        gone = account.removed_cost(order.ticker, shares)
+        if buys:
+            # What the short sale brought pays for it.
+            short = value + fee > self.unreserved_cash(order.account) + order.cash
+            return ("INSUFFICIENT_CASH" if short else None), -value - gone
+        if fee > value and self.free_cash(order.account) + value - fee < 0:
             return "INSUFFICIENT_CASH", ZERO
-        return None, value - account.removed_cost(order.ticker, shares)
+        return None, value - gone
 
     def _end(self, order: Ordered, status: str) -> None:
         order.status = status

@@ -87,7 +87,7 @@ def _quantity(rng: Random, model: ReferenceDesk, account: str, ticker: str, side
     elif side == "buy":
         possible = known.cash / price
     else:
-        possible, _ = known.held.get(ticker, (ZERO, ZERO))
+        possible = known.shares(ticker)
     part = rng.choice((1, 2, 3, 4, 7, 10, 1000))
     return _cut(possible / part + rng.choice((0, 0, 0, -1, 1)) * LEAST_QUANTITY)
 

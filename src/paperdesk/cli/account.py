@@ -1,6 +1,6 @@
 """`paperdesk account`: the paper accounts of a desk, and how their orders are filled."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -28,9 +28,12 @@ Examples:
   paperdesk account
   paperdesk account create Momentum --cash 25000
   paperdesk account change default --spread 4 --slippage 2 --per-share 0.005 --minimum 1
+  paperdesk account change default --cost-basis fifo
+  paperdesk account change default --short --margin 50 --borrow 3
   paperdesk account change default --name "Long term\"""",
 )
 
+CostBasis = Literal["average", "fifo", "lifo", "hifo", "named"]
 _Bps = Annotated[str | None, Parameter(help="In hundredths of a percent.")]
 _Dollars = Annotated[str | None, Parameter(help="US dollars.")]
 
@@ -79,9 +82,28 @@ def change(
     volume: Annotated[
         str | None, Parameter(help="The percentage of the volume that an order may take.")
     ] = None,
+    cost_basis: Annotated[
+        CostBasis | None, Parameter(help="Which shares a closing trade takes.")
+    ] = None,
+    short: Annotated[
+        bool | None,
+        Parameter(show_default=False, help="Whether it may sell what it does not hold."),
+    ] = None,
+    margin: Annotated[
+        str | None, Parameter(help="With --short: percent of the sale that is set aside.")
+    ] = None,
+    maintenance: Annotated[
+        str | None, Parameter(help="With --short: percent of equity below which it is bought back.")
+    ] = None,
+    borrow: Annotated[
+        str | None, Parameter(help="With --short: the fee a year, in percent.")
+    ] = None,
     options: Remote = REMOTE,
 ) -> None:
-    """Change an account's name, or the whole of how its orders are filled."""
+    """Change an account's name, or how its orders are filled and booked.
+
+    What is said of fills or of short selling takes the place of all that was said of it before.
+    """
     fills = {
         "spread_bps": spread,
         "slippage_bps": slippage,
@@ -91,10 +113,23 @@ def change(
         "volume_percent": volume,
     }
     given = {field: value for field, value in fills.items() if value is not None}
-    if name is None and not given:
+    terms = {
+        "margin_percent": margin,
+        "maintenance_percent": maintenance,
+        "borrow_percent": borrow,
+    }
+    on_terms = {field: value for field, value in terms.items() if value is not None}
+    if on_terms and not short:
+        raise CommandFailed("--margin, --maintenance and --borrow go with --short.", Exit.USAGE)
+    if name is None and cost_basis is None and short is None and not given:
         raise CommandFailed("Say what shall be different, such as --spread 4.", Exit.USAGE)
     with Desk(options) as desk:
-        body = {"name": name, "fill_model": given or None}
+        body = {
+            "name": name,
+            "fill_model": given or None,
+            "cost_basis": cost_basis,
+            "short_selling": None if short is None else {"enabled": short, **on_terms},
+        }
         answer = desk.patch(f"/api/accounts/{account_id}", body)
         _show(answer, options)
 
@@ -107,13 +142,15 @@ def _show(answer: Answer, options: Remote) -> None:
 
 
 def _table(found: list[Account]) -> None:
-    rows = table("Id", "Name", ">Cash", "Opened (UTC)", "Orders fill at")
+    rows = table("Id", "Name", ">Cash", "Opened (UTC)", "Cost basis", "Short", "Orders fill at")
     for one in found:
         rows.add_row(
             clean(one.id),
             clean(one.name),
             money(one.cash_balance),
             instant(one.created_at),
+            clean(one.cost_basis),
+            "yes" if one.short_selling.enabled else "no",
             ", ".join(
                 f"{name.replace('_', ' ')} {quantity(value)}"
                 for name, value in one.fill_model.items()

@@ -17,6 +17,15 @@ class Quote(msgspec.Struct):
     added_at: str | None = None
 
 
+class Lot(msgspec.Struct):
+    """Shares of a position that were opened together."""
+
+    number: int
+    opened_at: str
+    quantity: Decimal
+    cost_basis: Decimal
+
+
 class Position(msgspec.Struct):
     """A holding and what it is worth."""
 
@@ -28,6 +37,7 @@ class Position(msgspec.Struct):
     market_value: Decimal
     unrealized_pnl: Decimal
     pnl_pct: Decimal
+    lots: list[Lot] = []
 
 
 class Trade(msgspec.Struct):
@@ -89,6 +99,7 @@ class Portfolio(msgspec.Struct):
     realized_pnl: Decimal
     positions: list[Position]
     reserved_cash: Decimal = Decimal(0)
+    short_collateral: Decimal = Decimal(0)
     unpriced: list[str] = []
 
 
@@ -184,6 +195,15 @@ class Order(msgspec.Struct):
     legs: "list[Order]" = []
 
 
+class ShortSelling(msgspec.Struct):
+    """Whether more may be sold than is held, and on what terms."""
+
+    enabled: bool
+    margin_percent: Decimal
+    maintenance_percent: Decimal
+    borrow_percent: Decimal
+
+
 class Account(msgspec.Struct):
     """A paper account."""
 
@@ -192,6 +212,8 @@ class Account(msgspec.Struct):
     cash_balance: Decimal
     created_at: str
     fill_model: dict[str, Decimal | None]
+    cost_basis: str
+    short_selling: ShortSelling
 
 
 class Market(msgspec.Struct):

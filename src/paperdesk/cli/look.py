@@ -36,7 +36,13 @@ Examples:
 )
 
 
-def portfolio(*, options: Remote = REMOTE) -> None:
+def portfolio(
+    *,
+    lots: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show the lots of each position.")
+    ] = False,
+    options: Remote = REMOTE,
+) -> None:
     """Show cash, positions, and what they are worth."""
     with Desk(options) as desk:
         answer = desk.get("/api/portfolio")
@@ -60,6 +66,8 @@ def portfolio(*, options: Remote = REMOTE) -> None:
             )
         screen().print(rows)
         say("")
+        if lots:
+            _lots(account)
     _totals(account)
     if account.unpriced:
         tickers = ", ".join(clean(ticker) for ticker in account.unpriced)
@@ -68,11 +76,33 @@ def portfolio(*, options: Remote = REMOTE) -> None:
         say("No positions yet. Buy something: paperdesk buy AAPL 10")
 
 
+def _lots(account: Portfolio) -> None:
+    rows = table("Ticker", ">Lot", "Opened (UTC)", ">Shares", ">Cost")
+    for position in account.positions:
+        for lot in position.lots:
+            rows.add_row(
+                clean(position.ticker),
+                str(lot.number),
+                instant(lot.opened_at),
+                quantity(lot.quantity),
+                money(lot.cost_basis),
+            )
+    if rows.row_count:
+        screen().print(rows)
+    else:
+        say(
+            "At average cost lots are not told apart: paperdesk account change ID --cost-basis fifo"
+        )
+    say("")
+
+
 def _totals(account: Portfolio) -> None:
     rows = table("Account", ">USD")
     rows.add_row("Cash", money(account.cash_balance))
     if account.reserved_cash:
         rows.add_row("  of it reserved for open orders", money(account.reserved_cash))
+    if account.short_collateral:
+        rows.add_row("  of it held for short positions", money(account.short_collateral))
     rows.add_row("Positions", money(account.positions_value))
     rows.add_row("Total", Text(money(account.total_value), style="bold"))
     rows.add_row("Unrealised gain or loss", signed(account.unrealized_pnl))

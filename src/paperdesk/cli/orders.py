@@ -30,6 +30,9 @@ Standing = Literal["open", "closed", "all"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
 Ticker = Annotated[str, Parameter(help="The stock, such as AAPL.")]
 OrderId = Annotated[str, Parameter(help="The order's id.")]
+Lots = Annotated[
+    str | None, Parameter(help="The lots that it closes, by number: 12,7. See portfolio --lots.")
+]
 
 orders = App(
     name="orders",
@@ -65,6 +68,8 @@ class OrderTerms(Details):
         Parameter(negative="", show_default=False, help="One of --limit and --stop-loss alone."),
     ] = False
 
+    lots: Lots = None
+
 
 _PLAIN: Final = OrderTerms()
 _DETAILS: Final = Details()
@@ -86,6 +91,7 @@ def order(
         "notional": terms.notional,
         "time_in_force": terms.tif,
         "extended_hours": True if terms.extended else None,
+        "lots": _numbers(terms.lots),
         "strategy": terms.strategy,
         "note": terms.note,
         **_priced(terms),
@@ -105,13 +111,15 @@ def close(
     *,
     cancel_orders: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="Cancel what would sell it first."),
+        Parameter(negative="", show_default=False, help="Cancel what would close it first."),
     ] = False,
+    lots: Lots = None,
     details: Details = _DETAILS,
 ) -> None:
     """Close a position, or a part of it, at the market."""
     body = {
         "cancel_orders": cancel_orders,
+        "lots": _numbers(lots),
         "strategy": details.strategy,
         "note": details.note,
         **({} if number is None else _share(number, "percent", "quantity")),
@@ -238,6 +246,19 @@ def _linked(terms: OrderTerms) -> dict[str, str | dict[str, str]]:
     if exits:
         exits["order_class"] = "oco" if terms.oco else ("oto", "bracket")[len(exits) - 1]
     return exits
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    """Return the numbers of lots. Raises CommandFailed for what is none."""
+    if text is None:
+        return None
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise CommandFailed(
+            "--lots: give their numbers, such as 12,7. `paperdesk portfolio --lots` shows them.",
+            Exit.USAGE,
+        ) from None
 
 
 def _share(text: str, percent: str, amount: str) -> dict[str, str]:

@@ -146,7 +146,7 @@ def _partly_filled(
     """Return the state of an order that goes on: it sets no more aside than it did."""
     lifecycle.check(order, OrderStatus.partially_filled)
     left = None if order.quantity is None else order.quantity - filled
-    closable = account.closable(order.ticker, order.side) + order.reserved_quantity
+    closable = account.closable(order.ticker, order.side, order.reserved_quantity)
     wanted = set_aside_for(order, left, price, account.rules, closable)
     return {
         "status": OrderStatus.partially_filled,

@@ -102,7 +102,8 @@ def set_aside_for(
     opening = shares - closing
     if not opening:
         return SetAside(_ZERO, closing)
-    value = value_of(opening, min(reference, LARGEST_AMOUNT))
+    # The stop of a sale that trails by more than the price is below zero.
+    value = value_of(opening, max(_ZERO, min(reference, LARGEST_AMOUNT)))
     if notional is not None and not closing and not sells:
         value = notional
     # Never less than what these shares add to the commission of the whole order.

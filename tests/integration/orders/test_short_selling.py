@@ -110,7 +110,7 @@ async def test_through_zero_is_booked_whole_or_not_at_all(desk: TradingDesk) -> 
 
 async def test_a_margin_is_needed(desk: TradingDesk) -> None:
     await allowed(desk)
-    with pytest.raises(InsufficientCash, match="margin of \\$10,050.00, and \\$10,000.00 is there"):
+    with pytest.raises(InsufficientCash, match=r"margin of \$10,050.00, and \$10,000.00 is there"):
         await desk.trade("sell", "201")
     await desk.trade("sell", "200")
     assert (await desk.ledger.account("default")).buying_power == 0

@@ -114,10 +114,11 @@ class AccountBook:
         """Return the shares of a ticker, held or sold short, that no open order is to close."""
         return abs(self.holding(ticker).quantity) - self._reserved_shares(ticker)
 
-    def closable(self, ticker: str, side: Side) -> Decimal:
-        """Return how many shares of a ticker an order of a side may close."""
-        held = self.holding(ticker).quantity
-        return self.available_shares(ticker) if closes(held, side) else _ZERO
+    def closable(self, ticker: str, side: Side, own: Decimal = _ZERO) -> Decimal:
+        """Return how many shares an order of a side may close, which sets `own` of them aside."""
+        if not closes(self.holding(ticker).quantity, side):
+            return _ZERO
+        return self.available_shares(ticker) + own
 
     @contextmanager
     def whole(self) -> Generator[None]:

@@ -311,7 +311,7 @@ def _set_aside(books: Books, order: Order, venue: Venue) -> None:
     account = books.account(order.user_id)
     needs_price = order.limit_price is None and order.stop_price is None
     price = venue.last_known(order.ticker).price if needs_price else _ZERO
-    closable = account.closable(order.ticker, order.side) + order.reserved_quantity
+    closable = account.closable(order.ticker, order.side, order.reserved_quantity)
     wanted = set_aside_for(order, order.quantity, price, account.rules, closable)
     if wanted.cash > account.available_cash + order.reserved_cash:
         raise InsufficientCash(
