@@ -1,4 +1,4 @@
--- Paperdesk at revision 0009, as SQLite has it.
+-- Paperdesk at revision 0010, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -9,7 +9,7 @@ CREATE TABLE account_rules (
     commission_percent BIGINT DEFAULT 0 NOT NULL,
     commission_minimum BIGINT DEFAULT 0 NOT NULL,
     volume_percent BIGINT,
-    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')), maintenance_percent BIGINT DEFAULT 30000000 NOT NULL CONSTRAINT ck_account_rules_maintenance_percent_whole CHECK (typeof(maintenance_percent) IN ('integer')), borrow_percent BIGINT DEFAULT 0 NOT NULL CONSTRAINT ck_account_rules_borrow_percent_whole CHECK (typeof(borrow_percent) IN ('integer')) CONSTRAINT ck_account_rules_margins_not_negative CHECK (margin_percent >= 0 AND maintenance_percent >= 0 AND borrow_percent >= 0),
+    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0) CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')),
     CONSTRAINT pk_account_rules PRIMARY KEY (user_id),
     CONSTRAINT ck_account_rules_spread_bps_whole CHECK (typeof(spread_bps) IN ('integer')),
     CONSTRAINT ck_account_rules_slippage_bps_whole CHECK (typeof(slippage_bps) IN ('integer')),
@@ -73,7 +73,7 @@ CREATE TABLE cash_movements (
     effective_at VARCHAR(27) NOT NULL,
     sequence BIGINT NOT NULL,
     hash VARCHAR NOT NULL,
-    created_at VARCHAR(27) NOT NULL,
+    created_at VARCHAR(27) NOT NULL, ticker VARCHAR(24),
     CONSTRAINT pk_cash_movements PRIMARY KEY (id),
     CONSTRAINT ck_cash_movements_amount_whole CHECK (typeof(amount) IN ('integer')),
     CONSTRAINT fk_cash_movements_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
@@ -210,7 +210,7 @@ CREATE TABLE "orders" (
     reason TEXT,
     triggered_at VARCHAR(27),
     expires_at VARCHAR(27),
-    closed_at VARCHAR(27), lots JSON,
+    closed_at VARCHAR(27), lots JSON, adjusted_by VARCHAR(36),
     CONSTRAINT pk_orders PRIMARY KEY (id),
     CONSTRAINT ck_orders_reserved_not_negative CHECK (reserved_cash >= 0 AND reserved_quantity >= 0),
     CONSTRAINT ck_orders_open_or_closed CHECK ((closed_at IS NULL) = (status IN ('new', 'accepted', 'partially_filled', 'held'))),

@@ -12,9 +12,6 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-DEFAULTS = {"margin_percent": 50, "maintenance_percent": 30, "borrow_percent": 0}
-NOT_NEGATIVE = " AND ".join(f"{name} >= 0" for name in DEFAULTS)
-
 
 def upgrade() -> None:
     """Add the columns."""
@@ -22,30 +19,26 @@ def upgrade() -> None:
         "account_rules",
         sa.Column("short_selling", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
     )
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for name, percent in DEFAULTS.items():
-        checks: list[sa.CheckConstraint] = []
-        if is_sqlite:
-            whole = op.f(f"ck_account_rules_{name}_whole")
-            checks.append(sa.CheckConstraint(f"typeof({name}) IN ('integer')", name=whole))
-        if name == "borrow_percent":
-            checks.append(
-                sa.CheckConstraint(NOT_NEGATIVE, name=op.f("ck_account_rules_margins_not_negative"))
-            )
-        op.add_column(
-            "account_rules",
-            sa.Column(
-                name,
-                sa.BigInteger(),
-                *checks,
-                server_default=sa.text(str(percent * 10**6)),
-                nullable=False,
-            ),
-        )
+    # A CHECK of its own column is all that SQLite adds to a table that is there.
+    checks = [
+        sa.CheckConstraint("margin_percent >= 0", name=op.f("ck_account_rules_margin_not_negative"))
+    ]
+    if op.get_bind().dialect.name == "sqlite":
+        whole = op.f("ck_account_rules_margin_percent_whole")
+        checks.append(sa.CheckConstraint("typeof(margin_percent) IN ('integer')", name=whole))
+    op.add_column(
+        "account_rules",
+        sa.Column(
+            "margin_percent",
+            sa.BigInteger(),
+            *checks,
+            server_default=sa.text("50000000"),
+            nullable=False,
+        ),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
-    # The CHECK over all of them goes with the column that it was added with: with the last one.
-    for name in ("short_selling", *reversed(DEFAULTS)):
-        op.drop_column("account_rules", name)
+    op.drop_column("account_rules", "margin_percent")
+    op.drop_column("account_rules", "short_selling")

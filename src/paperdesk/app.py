@@ -20,6 +20,7 @@ from paperdesk.api.direct import DirectRoutes
 from paperdesk.api.security import Gate
 from paperdesk.bootstrap import open_database
 from paperdesk.clock import Clock, SystemClock
+from paperdesk.corporate import routes as corporate_routes
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
@@ -66,6 +67,7 @@ ROUTERS = (
     order_routes.router,
     position_routes.router,
     account_routes.router,
+    corporate_routes.router,
     ledger_routes.router,
     proof_routes.router,
     watchlist_routes.router,

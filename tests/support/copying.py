@@ -3,8 +3,6 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,20 +10,20 @@ import psycopg
 from sqlalchemy import Connection, Table, insert
 
 from paperdesk.clock import ManualClock
+from paperdesk.corporate.booking import Notice
+from paperdesk.corporate.commands import Split
 from paperdesk.db import migrate
 from paperdesk.db.engine import Database
 from paperdesk.db.inspection import read_sqlite
-from paperdesk.ids import new_id
+from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.cash import MoveCash
-from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.proof.marks import move
 from paperdesk.ledger.proof.proving import prove
 from paperdesk.models import (
     CashMovementKind,
     ChatMessage,
     ChatRole,
-    PositionAdjustment,
-    PositionAdjustmentKind,
+    CostBasis,
 )
 from paperdesk.settings import sqlite_path
 from support import rows
@@ -55,7 +53,9 @@ async def content_of(url: str) -> Everything:
 
 BOOKS = {
     "users_profile",
+    "account_rules",
     "positions",
+    "position_lots",
     "orders",
     "trades",
     "cash_movements",
@@ -65,41 +65,17 @@ BOOKS = {
 """Tables whose rows must come from bookings, or they prove nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Two shares for one, as a later version books it."""
-
-    at: datetime
-    account_id: str = "default"
-    key: str | None = None
-
-    def __call__(self, books: Books) -> None:
-        account = books.account(self.account_id)
-        held = account.holding("AAPL")
-        split = PositionAdjustment(
-            id=new_id(),
-            kind=PositionAdjustmentKind.stock_split,
-            ticker="AAPL",
-            numerator=2,
-            denominator=1,
-            quantity=Decimal(0),
-            cost_basis=Decimal(0),
-            amount=Decimal(0),
-            key="paperdesk:split",
-            effective_at=self.at,
-            created_at=self.at,
-        )
-        after = replace(held, quantity=held.quantity * 2)
-        account.enter(split, self.at, {"AAPL": after})
-
-
 async def fill(url: str, clock: ManualClock) -> None:
     """Trade, split and withdraw, prove it, and put rows into every other table."""
     database = Database(url)
     async with trading(database, clock) as desk:
         desk.price("AAPL", "190.123456789")
         await desk.trade("buy", "3.000000001", client_order_id="k", note="ünïcode")
-        await desk.ledger.submit(Split(clock.now()))
+        notice = Notice("default", "split", clock.now(), clock.now())
+        await desk.ledger.submit(Split(notice, "AAPL", 2, 1))
+        by_lots = {"cost_basis_method": CostBasis.fifo, "volume_percent": Decimal(50)}
+        await desk.ledger.submit(ChangeRules("default", by_lots))
+        await desk.trade("buy", "0.25")
         await desk.trade("sell", "1")
         withdrawal = CashMovementKind.withdrawal
         await desk.ledger.submit(MoveCash("default", withdrawal, Decimal("0.000001"), clock))

@@ -106,7 +106,7 @@ class Scribe:
     def rename(self, ticker: str, new_ticker: str) -> None:
         self.held[new_ticker] = self.held.pop(ticker)
         self._adjust("symbol_change", ticker, new_ticker=new_ticker)
-        self.opened[new_ticker] = self.now
+        self.opened[new_ticker] = self.opened.pop(ticker)
 
     def close(self) -> None:
         """Write what the journal leads to."""

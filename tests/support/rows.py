@@ -25,6 +25,9 @@ def row(table: Table, number: int = 1) -> dict[str, Any]:
         case "trades":
             # One that closed something forbids a downgrade.
             values |= {"cost_basis_method": None, "opened_at": None, "closed_lots": None}
+        case "cash_movements":
+            # So does one with a ticker.
+            values["ticker"] = None
         case "signals":
             values["signal_id"] = f"{number:064d}"
         case _:

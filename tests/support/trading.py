@@ -159,4 +159,13 @@ async def assert_books_hold(database: Database, account_id: str = "default") -> 
     realized = sum((t.realized_pnl for t in trades), Decimal(0))
     fees = sum((t.fee for t in trades), Decimal(0))
     assert account.realized_pnl == realized
+    # What an adjustment brought or took without another ticker came from outside.
+    moved += sum(
+        (
+            e.amount + (e.cost_basis if e.new_ticker is None else 0)
+            for e in entries
+            if isinstance(e, PositionAdjustment)
+        ),
+        Decimal(0),
+    )
     assert account.cash_balance + cost == moved + realized - fees

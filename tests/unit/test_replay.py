@@ -170,4 +170,4 @@ def test_a_holding_is_open_since_there_was_something_of_it() -> None:
 
     account.trade(Trade("A", "buy", one, one, 10**6, 0, 0), "5", 5)
     account.adjust(Adjustment("symbol_change", "A", "B", None, None, 0, 0, 0), "6")
-    assert account.opened == {"B": "6"}
+    assert account.opened == {"B": "5"}

@@ -29,7 +29,7 @@ Examples:
   paperdesk account create Momentum --cash 25000
   paperdesk account change default --spread 4 --slippage 2 --per-share 0.005 --minimum 1
   paperdesk account change default --cost-basis fifo
-  paperdesk account change default --short --margin 50 --borrow 3
+  paperdesk account change default --short --margin 50
   paperdesk account change default --name "Long term\"""",
 )
 
@@ -92,12 +92,6 @@ def change(
     margin: Annotated[
         str | None, Parameter(help="With --short: percent of the sale that is set aside.")
     ] = None,
-    maintenance: Annotated[
-        str | None, Parameter(help="With --short: percent of equity below which it is bought back.")
-    ] = None,
-    borrow: Annotated[
-        str | None, Parameter(help="With --short: the fee a year, in percent.")
-    ] = None,
     options: Remote = REMOTE,
 ) -> None:
     """Change an account's name, or how its orders are filled and booked.
@@ -113,22 +107,17 @@ def change(
         "volume_percent": volume,
     }
     given = {field: value for field, value in fills.items() if value is not None}
-    terms = {
-        "margin_percent": margin,
-        "maintenance_percent": maintenance,
-        "borrow_percent": borrow,
-    }
-    on_terms = {field: value for field, value in terms.items() if value is not None}
-    if on_terms and not short:
-        raise CommandFailed("--margin, --maintenance and --borrow go with --short.", Exit.USAGE)
+    if margin is not None and not short:
+        raise CommandFailed("--margin goes with --short.", Exit.USAGE)
     if name is None and cost_basis is None and short is None and not given:
         raise CommandFailed("Say what shall be different, such as --spread 4.", Exit.USAGE)
     with Desk(options) as desk:
+        on_margin = {} if margin is None else {"margin_percent": margin}
         body = {
             "name": name,
             "fill_model": given or None,
             "cost_basis": cost_basis,
-            "short_selling": None if short is None else {"enabled": short, **on_terms},
+            "short_selling": None if short is None else {"enabled": short, **on_margin},
         }
         answer = desk.patch(f"/api/accounts/{account_id}", body)
         _show(answer, options)

@@ -200,8 +200,6 @@ class ShortSelling(msgspec.Struct):
 
     enabled: bool
     margin_percent: Decimal
-    maintenance_percent: Decimal
-    borrow_percent: Decimal
 
 
 class Account(msgspec.Struct):
@@ -231,3 +229,28 @@ class Health(msgspec.Struct):
     market: Market
     leader: bool = True
     read_only: str | None = None
+
+
+class Detail(msgspec.Struct):
+    """Why something was refused."""
+
+    detail: str
+
+
+class ActionResult(msgspec.Struct):
+    """What a corporate action did to an account."""
+
+    account: str
+    status: str
+    replayed: bool
+    trades: list[Trade]
+    orders: list[str]
+    canceled: list[str]
+    movement: Movement | None = None
+    problem: Detail | None = None
+
+
+class Acted(msgspec.Struct):
+    """What a corporate action did to each account."""
+
+    results: list[ActionResult]

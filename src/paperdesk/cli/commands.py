@@ -145,6 +145,56 @@ Examples:
     ),
     (
         _TRADE,
+        "split",
+        "corporate:split",
+        "Book a split, or a reverse split.",
+        """\
+Examples:
+  paperdesk split AAPL 4:1
+  paperdesk split AAPL 1:10 --in-lieu 1050 --every-account""",
+    ),
+    (
+        _TRADE,
+        "dividend",
+        "corporate:dividend",
+        "Book a dividend.",
+        """\
+Examples:
+  paperdesk dividend AAPL 0.26
+  paperdesk dividend AAPL 0.26 --reinvest-at 190.5""",
+    ),
+    (
+        _TRADE,
+        "rename",
+        "corporate:rename",
+        "Book a change of a stock's symbol.",
+        """\
+Examples:
+  paperdesk rename FB META --every-account""",
+    ),
+    (
+        _TRADE,
+        "spinoff",
+        "corporate:spinoff",
+        "Book a spin-off.",
+        """\
+Examples:
+  paperdesk spinoff GE GEV 1:4 25.2 --in-lieu 140""",
+    ),
+    (
+        _TRADE,
+        "actions",
+        "corporate:actions",
+        "Book the corporate actions of a file.",
+        """\
+A row has kind (split, dividend, symbol_change or spin_off), ticker, what its
+kind needs, and effective_at or key, by which it is booked once.
+
+Examples:
+  paperdesk actions actions.csv --every-account""",
+    ),
+    (
+        _TRADE,
         "replay",
         "replay:replay",
         "Book a file of past trades, each exactly once.",

@@ -76,13 +76,6 @@ class ShortSelling(Ask):
     margin_percent: Annotated[
         _Margin, Field(description="Of what the sale brought, set aside beside that", examples=[50])
     ] = PLAIN.margin_percent
-    maintenance_percent: Annotated[
-        _Margin,
-        Field(description="Of what it is worth: with less equity than that it is bought back"),
-    ] = PLAIN.maintenance_percent
-    borrow_percent: Annotated[
-        _Cost, Field(description="A year's fee, in percent of what it is worth; taken each day")
-    ] = PLAIN.borrow_percent
 
 
 class AccountTerms(Ask):
@@ -140,8 +133,6 @@ class ShortSellingAnswer(Answer):
 
     enabled: Annotated[bool, Field(validation_alias="short_selling")]
     margin_percent: Annotated[Amount, Field(examples=[50])]
-    maintenance_percent: Annotated[Amount, Field(examples=[30])]
-    borrow_percent: Amount
 
 
 class AccountAnswer(Answer):

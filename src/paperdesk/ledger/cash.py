@@ -1,4 +1,4 @@
-"""Deposits and withdrawals: cash that comes into an account or leaves it."""
+"""Movements of cash: what comes into an account, or leaves it, without a trade."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,9 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class MoveCash:
-    """Deposit or withdraw `amount`, in US dollars: more than 0, with at most 6 places.
+    """Move `amount`, in US dollars: more than 0, with at most 6 places.
+
+    A deposit and interest come into the account, a withdrawal and a fee leave it.
 
     `key` makes it repeatable: the same movement under the same key has one effect for ever,
     another one under that key is refused.
@@ -58,7 +60,7 @@ class MoveCash:
             if reserved:
                 there += f" beside the {_dollars(reserved)} that open orders set aside"
             raise InsufficientCash(
-                f"Withdrawing {_dollars(self.amount)} needs that much cash, and {there}. Withdraw "
+                f"A {self.kind} of {_dollars(self.amount)} needs that much cash, and {there}. Take "
                 "less, or sell something first."
             )
         if account.cash + self._change > booking.LARGEST_AMOUNT:
@@ -74,8 +76,9 @@ class MoveCash:
 
     @property
     def _change(self) -> Decimal:
-        """What it does to the cash: the journal's amount, negative for a withdrawal."""
-        return -self.amount if self.kind is CashMovementKind.withdrawal else self.amount
+        """What it does to the cash: the journal's amount, negative for what leaves."""
+        leaves = self.kind in {CashMovementKind.withdrawal, CashMovementKind.fee}
+        return -self.amount if leaves else self.amount
 
     def _check(self) -> None:
         if not 0 < self.amount <= booking.LARGEST_AMOUNT:

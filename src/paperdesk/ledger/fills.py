@@ -62,26 +62,61 @@ def book_fill(
     fill = fill_of(
         account, order.ticker, order.side, quantity, price, fee, now, set_aside, order.lots
     )
-    trade = unattached(
+    trade = trade_of(fill, order.ticker, order.side, quantity, price, fee, now)
+    vars(trade).update(order_id=order.id, source=order.source, strategy=order.strategy)
+    account.enter(trade, now, {order.ticker: fill.after})
+    return trade
+
+
+def book_without_order(
+    account: AccountBook,
+    ticker: str,
+    side: Side,
+    *,
+    quantity: Decimal,
+    price: Decimal,
+    now: datetime,
+    source: str,
+) -> Trade:
+    """Book a trade that no order asked for, such as the sale of a fraction that a split left.
+
+    Raises what `book_fill` raises.
+    """
+    fill = fill_of(account, ticker, side, quantity, price, _ZERO, now)
+    trade = trade_of(fill, ticker, side, quantity, price, _ZERO, now)
+    vars(trade).update(source=source)
+    account.enter(trade, now, {ticker: fill.after})
+    return trade
+
+
+def trade_of(
+    fill: Fill,
+    ticker: str,
+    side: Side,
+    quantity: Decimal,
+    price: Decimal,
+    fee: Decimal,
+    now: datetime,
+) -> Trade:
+    """Return the trade of a fill, with nothing said yet of where it came from."""
+    return unattached(
         Trade,
         id=new_id(),
-        order_id=order.id,
-        ticker=order.ticker,
-        side=order.side,
+        order_id=None,
+        ticker=ticker,
+        side=side,
         quantity=quantity,
         price=price,
         value=fill.value,
         fee=fee,
         realized_pnl=fill.realized_pnl,
-        source=order.source,
-        strategy=order.strategy,
+        source="",
+        strategy=None,
         executed_at=now,
         cost_basis_method=fill.method,
         opened_at=fill.opened_at,
         closed_lots=fill.closed,
     )
-    account.enter(trade, now, {order.ticker: fill.after})
-    return trade
 
 
 def parts_of(account: AccountBook, ticker: str, side: Side, quantity: Decimal) -> list[Decimal]:

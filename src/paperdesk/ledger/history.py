@@ -44,8 +44,8 @@ class Wanted:
                 source=self.source,
                 strategy=self.strategy,
             )
-        if self.table in {None, JournalTable.cash_movements} and not of_trades and not self.ticker:
-            yield movements_of(account_id, self.span)
+        if self.table in {None, JournalTable.cash_movements} and not of_trades:
+            yield movements_of(account_id, self.span, ticker=self.ticker)
         if self.table in {None, JournalTable.position_adjustments} and not of_trades:
             yield adjustments_of(account_id, self.span, ticker=self.ticker)
 

@@ -50,11 +50,17 @@ def trades_of(
 
 
 def movements_of(
-    account_id: str, span: Span = EVER, *, kind: CashMovementKind | None = None
+    account_id: str,
+    span: Span = EVER,
+    *,
+    kind: CashMovementKind | None = None,
+    ticker: str | None = None,
 ) -> Select[CashMovement]:
     """Return an account's cash movements; their time is when they took effect."""
     query = _entries(CashMovement, CashMovement.effective_at, account_id, span)
-    return query if kind is None else query.where(CashMovement.kind == kind)
+    if kind is not None:
+        query = query.where(CashMovement.kind == kind)
+    return query if ticker is None else query.where(CashMovement.ticker == ticker)
 
 
 def adjustments_of(

@@ -31,8 +31,6 @@ class Rules:
     cost_basis_method: CostBasis = CostBasis.average
     short_selling: bool = False
     margin_percent: Decimal = Decimal(50)
-    maintenance_percent: Decimal = Decimal(30)
-    borrow_percent: Decimal = _ZERO
 
     def touch(self, side: Literal["buy", "sell"], price: Decimal) -> Decimal:
         """Return the ask to a buyer, the bid to a seller: half the spread away from the price."""

@@ -81,7 +81,7 @@ class JournalTrade(TradeAnswer):
 
 
 class CashRequest(Ask):
-    """A deposit or a withdrawal."""
+    """A deposit or a withdrawal, a fee or interest."""
 
     amount: Annotated[
         AmountIn,
@@ -89,7 +89,9 @@ class CashRequest(Ask):
             description="US dollars, more than 0, to 6 places; a number or a string", examples=[500]
         ),
     ]
-    kind: Annotated[Literal["deposit", "withdrawal"], Field(examples=["deposit"])]
+    kind: Annotated[
+        Literal["deposit", "withdrawal", "interest", "fee"], Field(examples=["deposit"])
+    ]
     note: Note | None = None
 
 
@@ -97,7 +99,7 @@ class CashAnswer(Answer):
     """What was moved, and the cash that is there now. US dollars."""
 
     id: Annotated[str, Field(examples=["019a9c3e-8f00-7cc3-9d1e-2f6a0b9d4e11"])]
-    kind: Literal["deposit", "withdrawal"]
+    kind: Literal["deposit", "withdrawal", "interest", "fee"]
     amount: Annotated[Amount, Field(description="As it was asked for: positive", examples=[500])]
     cash_balance: Annotated[Amount, Field(examples=[10500])]
     created_at: Moment
@@ -113,6 +115,7 @@ class JournalMovement(Answer):
     ]
     key: Annotated[str, Field(description="Its idempotency key; without one its id")]
     note: str | None
+    ticker: Annotated[str | None, Field(description="Whose dividend it is")]
     effective_at: Moment
     created_at: Moment
     sequence: _Sequence

@@ -48,8 +48,7 @@ class AccountRules(Base):
     `commission_minimum` (US dollars) an order. `volume_percent` is how much of what is traded
     between two prices one order may take; NULL: all it wants. `cost_basis_method` says which shares
     a closing trade takes. With `short_selling` more may be sold than is held: `margin_percent` of
-    what that brings is set aside beside it, below `maintenance_percent` of what it is worth it is
-    bought back, and `borrow_percent` of that is its fee for a year.
+    what that brings is set aside beside it.
     """
 
     __tablename__ = "account_rules"
@@ -59,10 +58,7 @@ class AccountRules(Base):
             "AND commission_percent >= 0 AND commission_minimum >= 0",
             name="costs_not_negative",
         ),
-        CheckConstraint(
-            "margin_percent >= 0 AND maintenance_percent >= 0 AND borrow_percent >= 0",
-            name="margins_not_negative",
-        ),
+        CheckConstraint("margin_percent >= 0", name="margin_not_negative"),
         CheckConstraint("volume_percent > 0", name="volume_positive"),
     )
 
@@ -84,10 +80,6 @@ class AccountRules(Base):
     margin_percent: Mapped[Percent] = mapped_column(
         default=Decimal(50), server_default=text("50000000")
     )
-    maintenance_percent: Mapped[Percent] = mapped_column(
-        default=Decimal(30), server_default=text("30000000")
-    )
-    borrow_percent: Mapped[Percent] = mapped_column(default=Decimal(0), server_default=text("0"))
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

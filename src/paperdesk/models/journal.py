@@ -80,6 +80,7 @@ class CashMovement(Base):
 
     An account's opening balance is its first entry. `key` is unique per account: the same movement
     is never booked twice. A `fee` here is an account fee; a trade's fee lives on the trade.
+    `ticker` is that of the position which it comes from, such as a dividend's.
     """
 
     __tablename__ = "cash_movements"
@@ -95,6 +96,7 @@ class CashMovement(Base):
     sequence: Mapped[int]
     hash: Mapped[str]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    ticker: Mapped[Ticker | None]
 
 
 class PositionAdjustment(Base):

@@ -37,11 +37,12 @@ class Order(Base):
     them, and `leg` says what each is. `replaces` and `replaced_by` lead from an order to the one
     that took its place.
 
-    While it is open (`closed_at` is NULL) it sets aside `reserved_cash` (US dollars) or
+    While it is open (`closed_at` is NULL) it sets aside `reserved_cash` (US dollars) and
     `reserved_quantity` (shares). `watermark` is the best price since a trailing stop was placed,
     from which it trails; `triggered_at` is when a stop was reached; at `expires_at` an open order
     ends. `reason` is a sentence on why it ended without being filled. `lots` are the numbers of the
     lots that it closes, in their order; NULL leaves the choice to the account's method.
+    `adjusted_by` is the last corporate action that changed its size and prices, or its ticker.
     """
 
     __tablename__ = "orders"
@@ -121,3 +122,4 @@ class Order(Base):
     expires_at: Mapped[Instant | None]
     closed_at: Mapped[Instant | None]
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
+    adjusted_by: Mapped[Id | None]

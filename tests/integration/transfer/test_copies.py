@@ -60,7 +60,7 @@ async def test_the_copy_goes_on_where_the_desk_stood(
 
     assert replayed.result.replayed
     assert number == 8
-    assert (await state_of(database))["sequence"] == 6
+    assert (await state_of(database))["sequence"] == 7
     await assert_books_hold(database)
     await database.close()
 
@@ -86,7 +86,7 @@ async def test_numbers_that_were_given_are_not_given_again(
             signal = Signal(signal_id="f" * 64)
             session.add(signal)
             await session.flush()
-            assert signal.id == 6
+            assert signal.id == 7
         await database.close()
 
 

@@ -12,7 +12,7 @@ from paperdesk.ledger import journal
 from paperdesk.ledger.holdings import NOTHING, Holding, Lot, average_cost, closes
 from paperdesk.ledger.rules import Rules
 from paperdesk.ledger.views import AccountView, Head, HeldPosition
-from paperdesk.models import Side, Trade
+from paperdesk.models import PositionAdjustment, Side, Trade
 
 _ZERO = Decimal(0)
 _ENTERED: Final = (
@@ -168,10 +168,12 @@ class AccountBook:
         entry: journal.Entry,
         at: datetime,
         holdings: Mapping[str, Holding] | None = None,
+        since: datetime | None = None,
     ) -> None:
         """Put an entry into the journal, and change cash and realised P&L by what it says.
 
-        `holdings` is what is held afterwards of each ticker that it concerns.
+        `holdings` is what is held afterwards of each ticker that it concerns; `since` when it was
+        opened, where that was before `at`.
         """
         entry.user_id = self.id
         entry.sequence = self._sequence = self._sequence + 1
@@ -185,8 +187,11 @@ class AccountBook:
         else:
             self.cash += entry.amount
             self._from_outside += entry.amount
+            if isinstance(entry, PositionAdjustment) and entry.new_ticker is None:
+                # With a new ticker cost moves within the account.
+                self._from_outside += entry.cost_basis
         for ticker, holding in (holdings or {}).items():
-            self._hold(ticker, holding, at)
+            self._hold(ticker, holding, at, since)
 
     def enter_plain(
         self,
@@ -257,9 +262,13 @@ class AccountBook:
         view = AccountView(head, positions, self.reserved_cash, self.rules)
         return Settlement(self.before, view, opened, updated, closed, lots)
 
-    def _hold(self, ticker: str, holding: Holding, at: datetime) -> None:
+    def _hold(
+        self, ticker: str, holding: Holding, at: datetime, since: datetime | None = None
+    ) -> None:
         """Note what is held of a ticker, from `at` on, and since when it has been."""
-        opened_at = self.opened_at(ticker) or at
+        opened_at = self.opened_at(ticker) or since or at
+        if since is not None:
+            opened_at = min(opened_at, since)
         if self._sold_short or holding.quantity < 0:
             before = self.holding(ticker)
             self._sold_short += max(_ZERO, -holding.cost_basis) - max(_ZERO, -before.cost_basis)

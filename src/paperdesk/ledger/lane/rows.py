@@ -92,8 +92,11 @@ _UPDATED = Prepared(
 )
 ORDER_STATE: Final = (
     "status",
+    "ticker",
     "quantity",
+    "limit_price",
     "stop_price",
+    "trail_price",
     "watermark",
     "filled_quantity",
     "filled_avg_price",
@@ -108,6 +111,7 @@ ORDER_STATE: Final = (
     "expires_at",
     "closed_at",
     "updated_at",
+    "adjusted_by",
 )
 """What may change of an order after it was placed."""
 

@@ -96,6 +96,79 @@ def closed(
     return Closing(left, cost, min(part.opened_at for part in taken), f"[{text}]")
 
 
+def split(held: Holding, numerator: int, denominator: int) -> Holding:
+    """Return a holding of which so many shares took the place of so many."""
+    if held.lots is None:
+        return Holding(rounded(held.quantity * numerator, denominator), held.cost)
+    parts: list[Lot] = []
+    so_far = reached = 0
+    for lot in held.lots:
+        so_far += lot.quantity
+        end = rounded(so_far * numerator, denominator)
+        parts.append(lot._replace(quantity=end - reached))
+        reached = end
+    return Holding(reached, held.cost, _with_shares(parts))
+
+
+def spun_off(held: Holding, quantity: int, cost: int) -> tuple[Holding, Holding]:
+    """Return a holding that gave `cost` to so many shares of another, and these."""
+    kept = Holding(held.quantity, held.cost - cost, held.lots)
+    if held.lots is None:
+        return kept, Holding(quantity, cost)
+    left: list[Lot] = []
+    given: list[Lot] = []
+    shares = paid = shares_given = cost_given = 0
+    for n, lot in enumerate(held.lots, 1):
+        shares, paid = shares + lot.quantity, paid + lot.cost
+        until = _share(quantity, shares, held.quantity)
+        at_the_end = cost if n == len(held.lots) else 0
+        spent = _share(cost, paid, held.cost) if held.cost else at_the_end
+        given.append(lot._replace(quantity=until - shares_given, cost=spent - cost_given))
+        left.append(lot._replace(cost=lot.cost - (spent - cost_given)))
+        shares_given, cost_given = until, spent
+    return kept._replace(lots=tuple(left)), Holding(quantity, cost, _with_shares(given))
+
+
+def merged(one: Holding, one_since: str | None, other: Holding, other_since: str | None) -> Holding:
+    """Return two holdings as one. Raises Wrong where one is sold short and the other is not."""
+    if not one.quantity or not other.quantity:
+        return one if one.quantity else other
+    if (one.quantity > 0) != (other.quantity > 0):
+        raise Wrong("It brings shares that are held together with shares that are sold short.")
+    lots: tuple[Lot, ...] | None = None
+    if one.lots is not None or other.lots is not None:
+        found: dict[int, Lot] = {}
+        for lot in (*_lots_of(one, one_since), *_lots_of(other, other_since)):
+            if (same := found.get(lot.number)) is None:
+                found[lot.number] = lot
+            else:
+                at = min(same.opened_at, lot.opened_at)
+                found[lot.number] = Lot(
+                    lot.number, at, same.quantity + lot.quantity, same.cost + lot.cost
+                )
+        lots = tuple(found[number] for number in sorted(found))
+    return Holding(one.quantity + other.quantity, one.cost + other.cost, lots)
+
+
+def _share(amount: int, part: int, whole: int) -> int:
+    return rounded(amount * part * (1 if whole > 0 else -1), abs(whole))
+
+
+def _with_shares(lots: list[Lot]) -> tuple[Lot, ...] | None:
+    """Return the lots that have shares; what another cost goes to the next, or to the last one."""
+    kept: list[Lot] = []
+    homeless = 0
+    for lot in lots:
+        if lot.quantity:
+            kept.append(lot._replace(cost=lot.cost + homeless))
+            homeless = 0
+        else:
+            homeless += lot.cost
+    if kept and homeless:
+        kept[-1] = kept[-1]._replace(cost=kept[-1].cost + homeless)
+    return tuple(kept) or None
+
+
 def _lots_of(held: Holding, since: str | None) -> tuple[Lot, ...]:
     if held.lots is not None:
         return held.lots

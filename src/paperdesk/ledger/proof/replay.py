@@ -111,22 +111,26 @@ class Account:
         change moves the whole holding. Raises Wrong where that cannot be.
         """
         held = self.holdings.get(change.ticker, NOTHING)
-        if change.numerator and change.denominator:
-            quantity = rounded(held.quantity * change.numerator, change.denominator)
-            held = Holding(quantity, held.cost)
+        since = self.opened.get(change.ticker)
         target = change.new_ticker
+        given = NOTHING
+        if change.numerator and change.denominator:
+            held = lots.split(held, change.numerator, change.denominator)
         if change.kind == "spin_off" and target:
-            new = self.holdings.get(target, NOTHING)
-            self._hold(target, Holding(new.quantity + change.quantity, new.cost + change.cost), at)
-            held = Holding(held.quantity, held.cost - change.cost)
-        else:
-            held = Holding(held.quantity + change.quantity, held.cost + change.cost)
+            held, given = lots.spun_off(held, change.quantity, change.cost)
+        elif change.quantity or change.cost:
+            quantity, cost = held.quantity + change.quantity, held.cost + change.cost
+            held = Holding(quantity, cost, held.lots if quantity else None)
         if change.kind == "symbol_change" and target:
-            self._hold(change.ticker, NOTHING, at)
-            new = self.holdings.get(target, NOTHING)
-            self._hold(target, Holding(new.quantity + held.quantity, new.cost + held.cost), at)
-        else:
-            self._hold(change.ticker, held, at)
+            held, given = NOTHING, held
+        self._hold(change.ticker, held, at)
+        if target and given != NOTHING:
+            there = self.holdings.get(target, NOTHING)
+            became = lots.merged(there, self.opened.get(target), given, since)
+            was = self.opened.get(target)
+            self._hold(target, became, at)
+            # Shares are held as long as those that they came from.
+            self.opened[target] = min((each for each in (was, since) if each), default=at)
         self._pay(change.amount)
 
     def _pay(self, amount: int) -> None:

@@ -247,6 +247,7 @@ def order_from(sender: Sender, terms: Terms, venue: Venue, now: datetime) -> Ord
         expires_at=venue.expiry(now, terms.time_in_force, extended=terms.extended_hours),
         closed_at=None,
         updated_at=now,
+        adjusted_by=None,
     )
 
 
@@ -342,7 +343,15 @@ def _place(books: Books, order: Order, legs: Sequence[Order], instead_of: Order 
 
 
 def _says_the_same(sender: Sender, terms: Terms, order: Order, legs: Sequence[Order]) -> bool:
-    """Say whether an order is the one that is asked for again."""
+    """Say whether an order is the one that is asked for again.
+
+    Of one that a corporate action changed the size, prices and ticker are no longer as asked.
+    """
+    said = (sender.strategy, sender.note)
+    if order.adjusted_by is not None:
+        kind = (terms.side, terms.type, terms.time_in_force, terms.order_class)
+        has = (order.side, order.type, order.time_in_force, order.order_class)
+        return (kind, *said) == (has, order.strategy, order.note)
     quantity = order.quantity
     if quantity is not None and order.order_class is OrderClass.oco:
         # What the other exit sold was taken off its own quantity.
@@ -369,5 +378,4 @@ def _says_the_same(sender: Sender, terms: Terms, order: Order, legs: Sequence[Or
         stop_loss=StopLoss(stop.stop_price or _ZERO, stop.limit_price) if stop else None,
         lots=None if order.lots is None else tuple(order.lots),
     )
-    said = (sender.strategy, sender.note)
     return (asked, *said) == (placed, order.strategy, order.note)

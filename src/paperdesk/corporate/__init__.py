@@ -1,0 +1,1 @@
+"""Corporate actions: splits, dividends, changes of symbol, spin-offs."""

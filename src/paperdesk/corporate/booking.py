@@ -1,0 +1,167 @@
+"""What all corporate actions have in common: a key under which each is booked once, for ever."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import select
+
+from paperdesk.db.prepared import unattached
+from paperdesk.errors import IdempotencyMismatch, InvalidRequest
+from paperdesk.ids import new_id
+from paperdesk.ledger.accounts import OPENING_KEY
+from paperdesk.ledger.cash import OWN_PREFIX
+from paperdesk.ledger.holdings import Holding
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import (
+    CashMovement,
+    CashMovementKind,
+    Order,
+    PositionAdjustment,
+    PositionAdjustmentKind,
+    Trade,
+)
+
+SOURCE: Final = "corporate_action"
+"""The source of trades that an action brings with it."""
+
+ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An action on an account: its key, when it takes effect (never later than `now`), a remark.
+
+    The same action under the same key has one effect; another one under that key is refused.
+    """
+
+    account_id: str
+    key: str
+    now: datetime
+    effective_at: datetime
+    note: str | None = None
+
+    def check(self) -> None:
+        """Raise InvalidRequest for a key that is the desk's own, or a time that is to come."""
+        if self.key == OPENING_KEY or self.key.startswith(OWN_PREFIX):
+            raise InvalidRequest(
+                f'Keys that begin with "{OWN_PREFIX}", and the key "{OPENING_KEY}", are the '
+                "desk's own. Use another one."
+            )
+        if self.effective_at > self.now:
+            raise InvalidRequest("effective_at: lies in the future. Enter it when it is due.")
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What an action did to an account.
+
+    `entry` is None where there was nothing for it to change. `orders` are the open orders that it
+    changed, `canceled` those that it ended. `replayed` if it was booked before under its key.
+    """
+
+    entry: PositionAdjustment | CashMovement | None
+    trades: Sequence[Trade] = ()
+    orders: Sequence[Order] = ()
+    canceled: Sequence[Order] = ()
+    replayed: bool = False
+
+
+def adjustment(
+    notice: Notice,
+    kind: PositionAdjustmentKind,
+    ticker: str,
+    *,
+    new_ticker: str | None = None,
+    ratio: tuple[int, int] | None = None,
+    quantity: Decimal = ZERO,
+    cost: Decimal = ZERO,
+) -> PositionAdjustment:
+    """Return the journal's entry of an action."""
+    numerator, denominator = ratio or (None, None)
+    return unattached(
+        PositionAdjustment,
+        id=new_id(),
+        kind=kind,
+        ticker=ticker,
+        new_ticker=new_ticker,
+        numerator=numerator,
+        denominator=denominator,
+        quantity=quantity,
+        cost_basis=cost,
+        amount=ZERO,
+        key=notice.key,
+        note=notice.note,
+        effective_at=notice.effective_at,
+        created_at=notice.now,
+    )
+
+
+def enter(
+    books: Books,
+    notice: Notice,
+    entry: PositionAdjustment,
+    holdings: Mapping[str, Holding],
+    since: datetime | None = None,
+) -> None:
+    """Enter an adjustment, and what is held after it."""
+    books.account(notice.account_id).enter(entry, notice.effective_at, holdings, since)
+
+
+def earlier_adjustment(
+    books: Books, notice: Notice, asked: PositionAdjustment
+) -> PositionAdjustment | None:
+    """Return the adjustment that was booked under a key, if any was.
+
+    Raises IdempotencyMismatch where the key stands for something else.
+    """
+    found = books.session.scalar(
+        select(PositionAdjustment).where(
+            PositionAdjustment.user_id == notice.account_id, PositionAdjustment.key == notice.key
+        )
+    )
+    if found is None:
+        if books.order_under(notice.account_id, notice.key) or books.is_movements_key(
+            notice.account_id, notice.key
+        ):
+            raise _another()
+        return None
+    if _said(found) != _said(asked):
+        raise _another()
+    return found
+
+
+def earlier_dividend(books: Books, notice: Notice, ticker: str) -> CashMovement | None:
+    """Return the dividend that was booked under a key, if any was.
+
+    Raises IdempotencyMismatch where the key stands for something else.
+    """
+    if not books.is_movements_key(notice.account_id, notice.key):
+        taken = select(PositionAdjustment.id).where(
+            PositionAdjustment.user_id == notice.account_id, PositionAdjustment.key == notice.key
+        )
+        if books.order_under(notice.account_id, notice.key) or books.session.scalar(taken):
+            raise _another()
+        return None
+    found = books.session.scalars(
+        select(CashMovement).where(
+            CashMovement.user_id == notice.account_id, CashMovement.key == notice.key
+        )
+    ).one()
+    said = (found.kind, found.ticker, found.note)
+    if said != (CashMovementKind.dividend, ticker, notice.note):
+        raise _another()
+    return found
+
+
+def _said(entry: PositionAdjustment) -> tuple[object, ...]:
+    ratio = (entry.numerator, entry.denominator)
+    return entry.kind, entry.ticker, entry.new_ticker, ratio, entry.note
+
+
+def _another() -> IdempotencyMismatch:
+    return IdempotencyMismatch(
+        "This key was used before for something else. Use a new key for a new action."
+    )

@@ -1,0 +1,291 @@
+"""The commands that book corporate actions on an account, each one under its key."""
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from paperdesk.corporate import open_orders
+from paperdesk.corporate.booking import (
+    SOURCE,
+    Acted,
+    Notice,
+    adjustment,
+    earlier_adjustment,
+    earlier_dividend,
+    enter,
+)
+from paperdesk.errors import InsufficientCash, InvalidRequest
+from paperdesk.ids import new_id
+from paperdesk.ledger import adjusting, booking
+from paperdesk.ledger.booking import EXACT, PRICE_PLACES
+from paperdesk.ledger.fills import book_without_order, cash_there
+from paperdesk.ledger.holdings import NOTHING
+from paperdesk.ledger.lane.account_book import AccountBook
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import (
+    CashMovement,
+    CashMovementKind,
+    PositionAdjustmentKind,
+    Side,
+    Trade,
+)
+
+_LARGEST_RATIO: Final = 1_000_000
+_PERCENT: Final = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`numerator` shares take the place of `denominator`; cost stays, and orders are adjusted.
+
+    With `cash_in_lieu`, US dollars a share after the split, the fraction of a share that it leaves
+    is sold at that: a trade of its own, which realises what it makes.
+    """
+
+    notice: Notice
+    ticker: str
+    numerator: int
+    denominator: int
+    cash_in_lieu: Decimal | None = None
+
+    @property
+    def account_id(self) -> str:
+        """The account that it is booked on."""
+        return self.notice.account_id
+
+    @property
+    def key(self) -> str:
+        """The key that makes it repeatable."""
+        return self.notice.key
+
+    def __call__(self, books: Books) -> Acted:
+        """Book it. Raises IdempotencyMismatch, InvalidRequest, or what the sale is refused with."""
+        self.notice.check()
+        _check_ratio(self.numerator, self.denominator)
+        if self.numerator == self.denominator:
+            raise InvalidRequest("numerator, denominator: a split is not one for one.")
+        ratio = (self.numerator, self.denominator)
+        entry = adjustment(
+            self.notice, PositionAdjustmentKind.stock_split, self.ticker, ratio=ratio
+        )
+        if (earlier := earlier_adjustment(books, self.notice, entry)) is not None:
+            return Acted(earlier, replayed=True)
+        account = books.account(self.account_id)
+        held = account.holding(self.ticker)
+        if not held.quantity and not books.open_orders(self.account_id, self.ticker):
+            return Acted(None)
+        after = adjusting.split(held, *ratio) if held.quantity else NOTHING
+        enter(books, self.notice, entry, {self.ticker: after} if held.quantity else {})
+        whole = self.cash_in_lieu is not None
+        changed, canceled = open_orders.split_orders(
+            books, self.notice, self.ticker, ratio, entry.id, whole=whole
+        )
+        sold = _sell_fraction(account, self.notice, self.ticker, self.cash_in_lieu)
+        return Acted(entry, sold, changed, canceled)
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """A ticker has a new name: the position and its orders go on under that."""
+
+    notice: Notice
+    ticker: str
+    new_ticker: str
+
+    @property
+    def account_id(self) -> str:
+        """The account that it is booked on."""
+        return self.notice.account_id
+
+    @property
+    def key(self) -> str:
+        """The key that makes it repeatable."""
+        return self.notice.key
+
+    def __call__(self, books: Books) -> Acted:
+        """Book it. Raises IdempotencyMismatch, InvalidRequest or InvalidState."""
+        self.notice.check()
+        _check_other(self.ticker, self.new_ticker)
+        kind = PositionAdjustmentKind.symbol_change
+        entry = adjustment(self.notice, kind, self.ticker, new_ticker=self.new_ticker)
+        if (earlier := earlier_adjustment(books, self.notice, entry)) is not None:
+            return Acted(earlier, replayed=True)
+        account = books.account(self.account_id)
+        held, since = account.holding(self.ticker), account.opened_at(self.ticker)
+        if not held.quantity and not books.open_orders(self.account_id, self.ticker):
+            return Acted(None)
+        there = account.holding(self.new_ticker)
+        became = adjusting.merged(there, account.opened_at(self.new_ticker), held, since)
+        # The orders first: what they set aside goes with the shares.
+        changed, canceled = open_orders.rename_orders(
+            books, self.notice, self.ticker, self.new_ticker, entry.id
+        )
+        holdings = {self.ticker: NOTHING, self.new_ticker: became} if held.quantity else {}
+        enter(books, self.notice, entry, holdings, since)
+        return Acted(entry, (), changed, canceled)
+
+
+@dataclass(frozen=True, slots=True)
+class SpinOff:
+    """For each `denominator` shares of a ticker `numerator` of a new one are given out.
+
+    `cost_percent` of the cost goes with them; they are held as long as those that they came from.
+    `cash_in_lieu` is as for a split.
+    """
+
+    notice: Notice
+    ticker: str
+    new_ticker: str
+    numerator: int
+    denominator: int
+    cost_percent: Decimal
+    cash_in_lieu: Decimal | None = None
+
+    @property
+    def account_id(self) -> str:
+        """The account that it is booked on."""
+        return self.notice.account_id
+
+    @property
+    def key(self) -> str:
+        """The key that makes it repeatable."""
+        return self.notice.key
+
+    def __call__(self, books: Books) -> Acted:
+        """Book it. Raises IdempotencyMismatch, InvalidRequest or InvalidState."""
+        self.notice.check()
+        _check_other(self.ticker, self.new_ticker)
+        _check_ratio(self.numerator, self.denominator)
+        if not 0 <= self.cost_percent <= _PERCENT:
+            raise InvalidRequest("cost_percent: must be at least 0 and at most 100.")
+        account = books.account(self.account_id)
+        held, since = account.holding(self.ticker), account.opened_at(self.ticker)
+        shares = EXACT.divide(EXACT.multiply(held.quantity, self.numerator), self.denominator)
+        quantity = shares.quantize(PRICE_PLACES, ROUND_DOWN, EXACT)
+        cost = booking.part_of(held.cost_basis, self.cost_percent, _PERCENT)
+        entry = adjustment(
+            self.notice,
+            PositionAdjustmentKind.spin_off,
+            self.ticker,
+            new_ticker=self.new_ticker,
+            quantity=quantity,
+            cost=cost,
+        )
+        if (earlier := earlier_adjustment(books, self.notice, entry)) is not None:
+            return Acted(earlier, replayed=True)
+        if not quantity:
+            return Acted(None)
+        left, given = adjusting.spun_off(held, quantity, cost)
+        there = account.holding(self.new_ticker)
+        became = adjusting.merged(there, account.opened_at(self.new_ticker), given, since)
+        if abs(became.quantity) > booking.LARGEST_AMOUNT:
+            raise InvalidRequest("A position may have at most 1,000,000,000 shares.")
+        enter(books, self.notice, entry, {self.ticker: left, self.new_ticker: became}, since)
+        sold = _sell_fraction(account, self.notice, self.new_ticker, self.cash_in_lieu)
+        return Acted(entry, sold)
+
+
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """A dividend of so many US dollars a share, in cash or, with `reinvest_at`, in shares.
+
+    It is for the shares that are held when it is booked, or `quantity`; who has sold them short
+    owes it. Reinvested, all of it buys shares at the price `reinvest_at`, to 9 places.
+    """
+
+    notice: Notice
+    ticker: str
+    per_share: Decimal
+    quantity: Decimal | None = None
+    reinvest_at: Decimal | None = None
+
+    @property
+    def account_id(self) -> str:
+        """The account that it is booked on."""
+        return self.notice.account_id
+
+    @property
+    def key(self) -> str:
+        """The key that makes it repeatable."""
+        return self.notice.key
+
+    def __call__(self, books: Books) -> Acted:
+        """Book it. Raises IdempotencyMismatch, InvalidRequest or InsufficientCash."""
+        self.notice.check()
+        if (earlier := earlier_dividend(books, self.notice, self.ticker)) is not None:
+            return Acted(earlier, replayed=True)
+        account = books.account(self.account_id)
+        held = account.holding(self.ticker).quantity
+        shares = held if self.quantity is None else self.quantity
+        amount = booking.value_of(shares, self.per_share)
+        if not amount:
+            return Acted(None)
+        if account.cash - account.reserved_cash + amount < 0:
+            raise InsufficientCash(
+                f"{-shares.normalize():f} {self.ticker} are sold short and owe a dividend of "
+                f"${-amount:,.2f}, and {cash_there(account)}. Deposit first."
+            )
+        if account.cash + amount > booking.LARGEST_AMOUNT:
+            raise InvalidRequest("An account may hold at most $1,000,000,000 in cash.")
+        notice = self.notice
+        movement = CashMovement(
+            id=new_id(),
+            kind=CashMovementKind.dividend,
+            amount=amount,
+            key=notice.key,
+            note=notice.note,
+            effective_at=notice.effective_at,
+            created_at=notice.now,
+            ticker=self.ticker,
+        )
+        books.move_under(self.account_id, notice.key)
+        account.enter(movement, notice.effective_at)
+        return Acted(movement, self._reinvested(account, amount))
+
+    def _reinvested(self, account: AccountBook, amount: Decimal) -> list[Trade]:
+        if self.reinvest_at is None or amount < 0:
+            return []
+        shares = booking.shares_for(amount, self.reinvest_at)
+        if not shares:
+            return []
+        trade = book_without_order(
+            account,
+            self.ticker,
+            Side.buy,
+            quantity=shares,
+            price=self.reinvest_at,
+            now=self.notice.effective_at,
+            source=SOURCE,
+        )
+        return [trade]
+
+
+def _sell_fraction(
+    account: AccountBook, notice: Notice, ticker: str, price: Decimal | None
+) -> list[Trade]:
+    """Sell the fraction of a share that is held, or buy back that which is sold short."""
+    held = account.holding(ticker).quantity
+    fraction = abs(held) % 1
+    if price is None or not fraction:
+        return []
+    trade = book_without_order(
+        account,
+        ticker,
+        Side.sell if held > 0 else Side.buy,
+        quantity=fraction,
+        price=price,
+        now=notice.effective_at,
+        source=SOURCE,
+    )
+    return [trade]
+
+
+def _check_ratio(numerator: int, denominator: int) -> None:
+    for name, number in (("numerator", numerator), ("denominator", denominator)):
+        if not 0 < number <= _LARGEST_RATIO:
+            raise InvalidRequest(f"{name}: must be a whole number from 1 to {_LARGEST_RATIO:,}.")
+
+
+def _check_other(ticker: str, new_ticker: str) -> None:
+    if ticker == new_ticker:
+        raise InvalidRequest("new_ticker: must be another one.")
