@@ -86,7 +86,7 @@ async def test_numbers_that_were_given_are_not_given_again(
             signal = Signal(signal_id="f" * 64)
             session.add(signal)
             await session.flush()
-            assert signal.id == 7
+            assert signal.id == 6
         await database.close()
 
 
