@@ -16,11 +16,14 @@ import pytest
 from sqlalchemy import select
 
 from paperdesk.clock import ManualClock
+from paperdesk.corporate.booking import Notice
+from paperdesk.corporate.commands import Dividend, Split
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.ledger.accounts import ChangeRules, open_account
+from paperdesk.ledger.cash import MoveCash
 from paperdesk.ledger.rules import PLAIN
-from paperdesk.models import CostBasis, Order, OrderType, Side, TimeInForce, Trade
+from paperdesk.models import CashMovementKind, CostBasis, Order, OrderType, Side, TimeInForce, Trade
 from paperdesk.orders.commands.cancel_orders import CancelOrder
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.commands.replace_order import Changes, ReplaceOrder
@@ -56,13 +59,17 @@ class Driver:
         self.outcomes = Counter[str]()
 
     async def step(self) -> None:
-        match self.rng.randrange(12):
+        match self.rng.randrange(14):
             case 0 | 1 | 2 | 3 | 4:
                 await self.place()
             case 5:
                 await self.cancel()
             case 6:
                 await self.replace()
+            case 12 if self.rng.random() < 0.3:
+                await self.split()
+            case 13:
+                await self.pay()
             case 7 if self.rng.random() < 0.3:
                 await self.set_rules()
             case 8 if self.rng.random() < 0.4:
@@ -166,6 +173,29 @@ class Driver:
         self.compare(self.model.replace(old, new), placed)
         if not isinstance(placed, str):
             self.ids[new.account, new.key] = placed.order.id
+
+    async def split(self) -> None:
+        account, ticker = self.rng.choice(ACCOUNTS), self.rng.choice(TICKERS)
+        new, old = self.rng.choice(((2, 1), (3, 2), (1, 2), (2, 3), (1, 7)))
+        answer = await self.submit(Split(self.notice(account), ticker, new, old))
+        self.compare(self.model.split(account, ticker, new, old), answer)
+
+    async def pay(self) -> None:
+        """Pay a dividend, or take a fee."""
+        rng, account = self.rng, self.rng.choice(ACCOUNTS)
+        amount = Decimal(rng.randrange(1, 3_000_000)) / 1_000_000
+        if rng.random() < 0.5:
+            ticker = rng.choice(TICKERS)
+            answer = await self.submit(Dividend(self.notice(account), ticker, amount))
+            self.compare(self.model.dividend(account, ticker, Fraction(amount)), answer)
+            return
+        fee = MoveCash(account, CashMovementKind.fee, amount, self.desk.clock)
+        self.compare(self.model.fee(account, Fraction(amount)), await self.submit(fee))
+
+    def notice(self, account: str) -> Notice:
+        self.count += 1
+        now = self.desk.clock.now()
+        return Notice(account, f"action-{self.count}", now, now)
 
     async def set_rules(self) -> None:
         rng, account = self.rng, self.rng.choice(ACCOUNTS)

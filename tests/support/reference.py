@@ -185,9 +185,34 @@ class Account:
                 break
         return gone, lots
 
+    def after_split(self, entry: Entry) -> list[Lot]:
+        """Return lots of which `quantity` shares took the place of `price`, rounded at their ends.
+
+        The cost of one that is left without shares goes to the next, or to the last that has some.
+        """
+        lots: list[Lot] = []
+        so_far = reached = carried = ZERO
+        for number, shares, cost in self.held[entry.ticker or ""]:
+            so_far += shares
+            end = rounded(so_far * entry.quantity / entry.price, 9)
+            if end != reached:
+                lots.append((number, end - reached, cost + carried))
+                carried = ZERO
+            else:
+                carried += cost
+            reached = end
+        if carried and lots:
+            number, shares, cost = lots[-1]
+            lots[-1] = (number, shares, cost + carried)
+        return lots
+
     def enter(self, entry: Entry) -> None:
         """Add a line to the journal, and do what it says."""
-        if entry.ticker is None:
+        if entry.kind == "split":
+            assert entry.ticker is not None
+            if entry.ticker in self.held:
+                self.held[entry.ticker] = self.after_split(entry)
+        elif entry.ticker is None:
             self.cash += entry.value
             self.moved += entry.value
         else:

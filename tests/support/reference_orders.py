@@ -211,6 +211,47 @@ class ReferenceBroker(ReferenceDesk):
         self._end(old, "replaced")
         return None
 
+    def split(self, name: str, ticker: str, new: int, old: int) -> str | None:
+        """Put `new` shares of a ticker in the place of `old`, and adjust the orders for it."""
+        account = self.accounts[name]
+        waiting = [o for o in self.of(name) if o.status in OPEN and o.ticker == ticker]
+        entry = Entry(account.next, "split", ZERO, self.now, ticker, Fraction(new), Fraction(old))
+        if ticker not in account.held and not waiting:
+            return None
+        if ticker in account.held and not account.after_split(entry):
+            return "INVALID_REQUEST"
+        account.enter(entry)
+        ratio = Fraction(new, old)
+        for order in waiting:
+            if order.quantity is not None:
+                left = cut((order.quantity - order.filled) * ratio)
+                order.shares = min(cut(order.shares * ratio), left)
+                order.quantity = order.filled + left
+                if not 0 < left <= CAP:
+                    self._end(order, "canceled")
+                    continue
+            for price in ("limit", "stop", "trail", "watermark"):
+                was = getattr(order, price)
+                if was is not None:
+                    setattr(order, price, rounded(was / ratio, 9))
+        return None
+
+    def dividend(self, name: str, ticker: str, per_share: Fraction) -> str | None:
+        account = self.accounts[name]
+        amount = rounded(account.shares(ticker) * per_share, 6)
+        if self.unreserved_cash(name) + amount < 0:
+            return "INSUFFICIENT_CASH"
+        if amount:
+            account.enter(Entry(account.next, "dividend", amount, self.now))
+        return None
+
+    def fee(self, name: str, amount: Fraction) -> str | None:
+        if self.free_cash(name) < amount:
+            return "INSUFFICIENT_CASH"
+        account = self.accounts[name]
+        account.enter(Entry(account.next, "fee", -amount, self.now))
+        return None
+
     def match(self, ticker: str) -> None:
         """Do what the present price of a ticker means, and end the orders whose time is over."""
         for order in [o for o in self.orders if o.status in OPEN]:

@@ -171,3 +171,59 @@ def test_a_holding_is_open_since_there_was_something_of_it() -> None:
     account.trade(Trade("A", "buy", one, one, 10**6, 0, 0), "5", 5)
     account.adjust(Adjustment("symbol_change", "A", "B", None, None, 0, 0, 0), "6")
     assert account.opened == {"B": "5"}
+
+
+CLOSING: dict[str, Any] = {
+    "ticker": "AAPL",
+    "side": "sell",
+    "quantity": 10**9,
+    "price": 100 * 10**9,
+    "value": 100 * 10**6,
+    "fee": 0,
+    "realized": 0,
+    "method": "fifo",
+    "opened_at": "1",
+    "closed": '[[2,"1",1000000000,100000000]]',
+}
+SECOND = '[[3,"2",1000000000,100000000]]'
+
+
+def in_two_lots() -> Account:
+    lots = (proof.Lot(2, "1", 5 * 10**9, 500 * 10**6), proof.Lot(3, "2", 5 * 10**9, 500 * 10**6))
+    held = Holding(10 * 10**9, 1000 * 10**6, lots)
+    return Account(cash=10**9, holdings={"AAPL": held}, opened={"AAPL": "1"})
+
+
+def test_a_sale_that_tells_the_lots_truly_is_right() -> None:
+    in_two_lots().trade(Trade(**CLOSING), AT, 4)
+    named = {"method": "named", "closed": SECOND, "opened_at": "2"}
+    in_two_lots().trade(Trade(**CLOSING | named), AT, 4)
+    # One that was booked before trades said it.
+    pooled = {"method": None, "closed": None, "opened_at": None}
+    in_two_lots().trade(Trade(**CLOSING | pooled), AT, 4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"closed": SECOND}, "It says that it closed the lots"),
+        ({"closed": None}, "It says that it closed the lots None"),
+        ({"opened_at": "2"}, "held since 2: 1."),
+        ({"opened_at": None}, "held since None: 1."),
+        ({"method": None, "closed": None, "opened_at": "2"}, "held since 2: 1."),
+        ({"method": "lifo"}, "It says that it closed the lots"),
+        ({"method": "named", "closed": '[[9,"1",1,1]]'}, "which is not there"),
+        ({"method": "named", "closed": "9"}, "which are none"),
+        ({"method": "named", "closed": None}, "which are none"),
+        ({"quantity": 11 * 10**9, "value": 1100 * 10**6}, "sells 11 AAPL, but 10 were held"),
+        (
+            {"method": "named", "quantity": 6 * 10**9, "value": 600 * 10**6},
+            "its lots have 1 less",
+        ),
+        ({"side": "buy"}, "It says that it closed the lots"),
+    ],
+    ids=repr,
+)
+def test_a_sale_that_tells_its_lots_falsely_is_told(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(Wrong, match=said):
+        in_two_lots().trade(Trade(**CLOSING | wrong), AT, 4)
