@@ -35,7 +35,7 @@ def row(table: Table, number: int = 1) -> dict[str, Any]:
     return values
 
 
-def add(connection: Connection, table: Table, number: int = 1, **changes: Any) -> dict[str, Any]:
+def add(connection: Connection, table: Table, number: int = 1, /, **changes: Any) -> dict[str, Any]:
     """Insert a row and, first, the rows that it refers to; return what was inserted."""
     for key in table.foreign_keys:
         target = key.column

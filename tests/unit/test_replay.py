@@ -196,10 +196,10 @@ def in_two_lots() -> Account:
 
 def test_a_sale_that_tells_the_lots_truly_is_right() -> None:
     in_two_lots().trade(Trade(**CLOSING), AT, 4)
-    named = {"method": "named", "closed": SECOND, "opened_at": "2"}
+    named: dict[str, Any] = {"method": "named", "closed": SECOND, "opened_at": "2"}
     in_two_lots().trade(Trade(**CLOSING | named), AT, 4)
     # One that was booked before trades said it.
-    pooled = {"method": None, "closed": None, "opened_at": None}
+    pooled: dict[str, Any] = {"method": None, "closed": None, "opened_at": None}
     in_two_lots().trade(Trade(**CLOSING | pooled), AT, 4)
 
 
