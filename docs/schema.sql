@@ -9,7 +9,7 @@ CREATE TABLE account_rules (
     commission_percent BIGINT DEFAULT 0 NOT NULL,
     commission_minimum BIGINT DEFAULT 0 NOT NULL,
     volume_percent BIGINT,
-    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0) CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')),
+    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')) CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0),
     CONSTRAINT pk_account_rules PRIMARY KEY (user_id),
     CONSTRAINT ck_account_rules_spread_bps_whole CHECK (typeof(spread_bps) IN ('integer')),
     CONSTRAINT ck_account_rules_slippage_bps_whole CHECK (typeof(slippage_bps) IN ('integer')),

@@ -19,19 +19,24 @@ def upgrade() -> None:
         "account_rules",
         sa.Column("short_selling", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
     )
-    # A CHECK of its own column is all that SQLite adds to a table that is there.
-    checks = [
-        sa.CheckConstraint("margin_percent >= 0", name=op.f("ck_account_rules_margin_not_negative"))
-    ]
     if op.get_bind().dialect.name == "sqlite":
-        whole = op.f("ck_account_rules_margin_percent_whole")
-        checks.append(sa.CheckConstraint("typeof(margin_percent) IN ('integer')", name=whole))
+        # Written out: CHECKs of a column are all that SQLite adds to a table that is there, and a
+        # Column keeps several of them in no order.
+        op.execute(
+            "ALTER TABLE account_rules ADD COLUMN margin_percent BIGINT DEFAULT 50000000 NOT NULL "
+            "CONSTRAINT ck_account_rules_margin_percent_whole "
+            "CHECK (typeof(margin_percent) IN ('integer')) "
+            "CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0)"
+        )
+        return
     op.add_column(
         "account_rules",
         sa.Column(
             "margin_percent",
             sa.BigInteger(),
-            *checks,
+            sa.CheckConstraint(
+                "margin_percent >= 0", name=op.f("ck_account_rules_margin_not_negative")
+            ),
             server_default=sa.text("50000000"),
             nullable=False,
         ),
