@@ -35,18 +35,11 @@ _PERCENT: Final = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """`numerator` shares take the place of `denominator`; cost stays, and orders are adjusted.
-
-    With `cash_in_lieu`, US dollars a share after the split, the fraction of a share that it leaves
-    is sold at that: a trade of its own, which realises what it makes.
-    """
+class _Action:
+    """What is said of every action: to whom it is told, and of which ticker it is."""
 
     notice: Notice
     ticker: str
-    numerator: int
-    denominator: int
-    cash_in_lieu: Decimal | None = None
 
     @property
     def account_id(self) -> str:
@@ -57,6 +50,19 @@ class Split:
     def key(self) -> str:
         """The key that makes it repeatable."""
         return self.notice.key
+
+
+@dataclass(frozen=True, slots=True)
+class Split(_Action):
+    """`numerator` shares take the place of `denominator`; cost stays, and orders are adjusted.
+
+    With `cash_in_lieu`, US dollars a share after the split, the fraction of a share that it leaves
+    is sold at that: a trade of its own, which realises what it makes.
+    """
+
+    numerator: int
+    denominator: int
+    cash_in_lieu: Decimal | None = None
 
     def __call__(self, books: Books) -> Acted:
         """Book it. Raises IdempotencyMismatch, InvalidRequest, or what the sale is refused with."""
@@ -85,22 +91,10 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolChange:
+class SymbolChange(_Action):
     """A ticker has a new name: the position and its orders go on under that."""
 
-    notice: Notice
-    ticker: str
     new_ticker: str
-
-    @property
-    def account_id(self) -> str:
-        """The account that it is booked on."""
-        return self.notice.account_id
-
-    @property
-    def key(self) -> str:
-        """The key that makes it repeatable."""
-        return self.notice.key
 
     def __call__(self, books: Books) -> Acted:
         """Book it. Raises IdempotencyMismatch, InvalidRequest or InvalidState."""
@@ -126,30 +120,18 @@ class SymbolChange:
 
 
 @dataclass(frozen=True, slots=True)
-class SpinOff:
+class SpinOff(_Action):
     """For each `denominator` shares of a ticker `numerator` of a new one are given out.
 
     `cost_percent` of the cost goes with them; they are held as long as those that they came from.
     `cash_in_lieu` is as for a split.
     """
 
-    notice: Notice
-    ticker: str
     new_ticker: str
     numerator: int
     denominator: int
     cost_percent: Decimal
     cash_in_lieu: Decimal | None = None
-
-    @property
-    def account_id(self) -> str:
-        """The account that it is booked on."""
-        return self.notice.account_id
-
-    @property
-    def key(self) -> str:
-        """The key that makes it repeatable."""
-        return self.notice.key
 
     def __call__(self, books: Books) -> Acted:
         """Book it. Raises IdempotencyMismatch, InvalidRequest or InvalidState."""
@@ -186,28 +168,16 @@ class SpinOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Dividend:
+class Dividend(_Action):
     """A dividend of so many US dollars a share, in cash or, with `reinvest_at`, in shares.
 
     It is for the shares that are held when it is booked, or `quantity`; who has sold them short
     owes it. Reinvested, all of it buys shares at the price `reinvest_at`, to 9 places.
     """
 
-    notice: Notice
-    ticker: str
     per_share: Decimal
     quantity: Decimal | None = None
     reinvest_at: Decimal | None = None
-
-    @property
-    def account_id(self) -> str:
-        """The account that it is booked on."""
-        return self.notice.account_id
-
-    @property
-    def key(self) -> str:
-        """The key that makes it repeatable."""
-        return self.notice.key
 
     def __call__(self, books: Books) -> Acted:
         """Book it. Raises IdempotencyMismatch, InvalidRequest or InsufficientCash."""
