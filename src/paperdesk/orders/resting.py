@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from paperdesk.models import Order, OrderStatus, OrderType, Side, TimeInForce
+
+
+class Watermark(NamedTuple):
+    """The best price since a trailing order was placed, counted as its last split left prices."""
+
+    price: Decimal
+    adjusted_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Resting:
     extended_hours: bool
     triggered_at: datetime | None
     expires_at: datetime | None
+    adjusted_by: str | None
 
     @classmethod
     def of(cls, order: Order) -> "Resting":

@@ -12,6 +12,8 @@ from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.models import CostBasis, OrderClass, OrderStatus, OrderType, TimeInForce
+from paperdesk.orders.commands.match_orders import MatchOrders
+from paperdesk.orders.resting import Watermark
 from paperdesk.orders.terms import StopLoss
 from support.observed import problems_found
 from support.orders import assert_orders_hold, order_row, states
@@ -176,6 +178,38 @@ async def test_open_orders_go_on_after_a_split(desk: TradingDesk) -> None:
     assert await states(desk, sell.order, sell.legs[0]) == ["filled", "canceled"]
     assert (await held(desk))["AAPL"][0] == 40 + 12 + 4 - 38
     await assert_orders_hold(desk)
+
+
+async def test_a_split_keeps_the_best_price_that_is_not_stored_yet(desk: TradingDesk) -> None:
+    await desk.trade("buy", "10")
+    placed = await desk.place(
+        "sell", "10", type=OrderType.trailing_stop, trail_price="6", time_in_force="gtc"
+    )
+    await desk.move("AAPL", "120")
+    assert (await order_row(desk, placed.order.id)).watermark == 100
+    await split(desk, 2, 1)
+    # Half of 120, less half of 6: a stop of 57, where the stored price would make it 47.
+    await desk.move("AAPL", "57.1")
+    assert await states(desk, placed.order) == ["new"]
+    await desk.move("AAPL", "57")
+    assert await states(desk, placed.order) == ["filled"]
+    await assert_orders_hold(desk)
+
+
+async def test_a_best_price_from_before_a_split_triggers_nothing_after_it(
+    desk: TradingDesk,
+) -> None:
+    await desk.trade("buy", "10")
+    placed = await desk.place(
+        "sell", "10", type=OrderType.trailing_stop, trail_price="6", time_in_force="gtc"
+    )
+    await split(desk, 2, 1)
+    desk.price("AAPL", "50")
+    # Found by the price before the split, and booked after it.
+    late = {placed.order.id: Watermark(Decimal(120), None)}
+    await desk.ledger.submit(MatchOrders("default", [placed.order.id], desk.venue, late))
+    assert await states(desk, placed.order) == ["new"]
+    assert (await order_row(desk, placed.order.id)).watermark == 50
 
 
 async def test_orders_that_a_reverse_split_leaves_nothing_of_end(desk: TradingDesk) -> None:

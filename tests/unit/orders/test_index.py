@@ -14,7 +14,7 @@ from paperdesk.ledger.rules import PLAIN
 from paperdesk.models import OrderStatus, OrderType, Side, TimeInForce
 from paperdesk.orders.matching.index import OrderIndex
 from paperdesk.orders.prices import better, fill_price, is_triggered
-from paperdesk.orders.resting import Resting
+from paperdesk.orders.resting import Resting, Watermark
 from support.databases import START
 
 TICKERS = ("AAPL", "MSFT")
@@ -47,6 +47,7 @@ def resting(rng: Random, order_id: str, latest: dict[str, Decimal]) -> Resting:
         extended_hours=False,
         triggered_at=START if kind is OrderType.stop_limit and rng.random() < 0.3 else None,
         expires_at=None,
+        adjusted_by=None,
     )
 
 
@@ -75,16 +76,28 @@ def test_a_price_touches_what_a_scan_would_find(choice: int) -> None:
     rng = Random(choice)
     index, scan = OrderIndex(), Scan()
     latest = {ticker: Decimal(100) for ticker in TICKERS}
+    stored: dict[str, Resting] = {}
     for n in range(150):
-        match rng.randrange(6):
+        match rng.randrange(8):
             case 0 | 1 | 2:
                 order = resting(rng, f"{n:04d}", latest)
                 index.put(order, latest[order.ticker])
-                scan.orders[order.id] = order
+                scan.orders[order.id] = stored[order.id] = order
             case 3 if scan.orders:
                 order_id = rng.choice(list(scan.orders))
                 index.drop(order_id)
                 del scan.orders[order_id]
+            case 4 if scan.orders:
+                # Its batch left an order as it was stored: what was seen since then stays.
+                order_id = rng.choice(list(scan.orders))
+                order = stored[order_id]
+                if rng.random() < 0.5 and order.watermark is not None:
+                    seen, ratio = scan.orders[order_id].watermark, rng.choice((2, Decimal("0.5")))
+                    assert seen is not None
+                    split = {"adjusted_by": f"{n:04d}", "watermark": order.watermark * ratio}
+                    order = stored[order_id] = replace(order, **split)
+                    scan.orders[order_id] = replace(order, watermark=seen * ratio)
+                index.put(order)
             case _:
                 ticker = rng.choice(TICKERS)
                 latest[ticker] += Decimal(rng.randrange(-25, 26)) / 10
@@ -95,7 +108,8 @@ def test_a_price_touches_what_a_scan_would_find(choice: int) -> None:
                 for order_id, order in scan.orders.items():
                     known = index._orders[order_id]
                     if order.status is not OrderStatus.held and order.ticker == ticker:
-                        assert index.watermark(known) == order.watermark
+                        watermark = index.watermark(known)
+                        assert (watermark and watermark.price) == order.watermark
     assert len(index) == len(scan.orders)
 
 
@@ -103,7 +117,7 @@ def limit(order_id: str, side: Side, price: str) -> Resting:
     return Resting(
         order_id, "default", "AAPL", side, OrderType.limit, TimeInForce.gtc, OrderStatus.new,
         Decimal(price), None, None, None, None, extended_hours=False, triggered_at=None,
-        expires_at=None,
+        expires_at=None, adjusted_by=None,
     )  # fmt: skip
 
 
@@ -149,6 +163,6 @@ def test_a_thousand_prices_leave_no_trail_behind_in_the_heap() -> None:
     for n in range(1000):
         assert index.touched("AAPL", Decimal(100 + n)) == []
     assert len(index._tickers["AAPL"].trailing[Side.sell]._heap) < 100
-    assert index.watermark(order) == 1099
+    assert index.watermark(order) == Watermark(Decimal(1099), None)
     assert [o.id for o in index.moved()] == ["a"]
     assert [o.id for o in index.touched("AAPL", Decimal(1094))] == ["a"]

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus
 from paperdesk.orders import linked
 from paperdesk.orders.filling import fill, follow, note_stop
+from paperdesk.orders.resting import Watermark
 from paperdesk.orders.venue import Venue
 
 
@@ -19,13 +19,14 @@ class MatchOrders:
 
     They were found by prices that may be old by now: what counts are the prices at the moment of
     booking. An order whose time is over expires; one that the account cannot cover is rejected.
-    `watermarks` are those of trailing orders, which followed every price since they were placed.
+    `watermarks` are those of trailing orders, which followed every price since they were placed;
+    one that a split was booked for since then counts prices of before it, and is left out.
     """
 
     account_id: str
     order_ids: Sequence[str]
     venue: Venue
-    watermarks: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    watermarks: Mapping[str, Watermark] = field(default_factory=dict[str, Watermark])
     key: None = None
 
     def __call__(self, books: Books) -> list[Order]:
@@ -47,8 +48,11 @@ class MatchOrders:
         ):
             return
         quote = self.venue.board.fresh(order.ticker)
-        seen = (self.watermarks.get(order.id), quote and quote.price)
-        follow(books, order, [price for price in seen if price is not None], now)
+        seen = [quote.price] if quote else []
+        watermark = self.watermarks.get(order.id)
+        if watermark is not None and watermark.adjusted_by == order.adjusted_by:
+            seen.append(watermark.price)
+        follow(books, order, seen, now)
         if quote is None:
             return
         try:

@@ -8,13 +8,15 @@ import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from paperdesk.db.types import PRICE_SCALE, units_of
+from paperdesk.ledger.booking import EXACT, PRICE_PLACES
 from paperdesk.models import OrderStatus, OrderType, Side
 from paperdesk.orders.matching.trailing import Trailing
-from paperdesk.orders.resting import Resting
+from paperdesk.orders.prices import better
+from paperdesk.orders.resting import Resting, Watermark
 
 _LAST: Final = "~"
 """Sorts behind every id."""
@@ -87,8 +89,10 @@ class OrderIndex:
     def put(self, order: Resting, price: Decimal | None = None) -> None:
         """Take an order in, or as it is now; `price` is the latest one, from which it may trail.
 
-        One that is held waits for another order, not for a price.
+        One that is held waits for another order, not for a price. One that trails keeps the best
+        price that was seen here: what is stored of it is some seconds old.
         """
+        seen = self._seen(order)
         self.drop(order.id)
         self._orders[order.id] = order
         if order.expires_at is not None:
@@ -97,7 +101,8 @@ class OrderIndex:
             return
         of_ticker = self._tickers.setdefault(order.ticker, _Ticker())
         if _trails(order):
-            latest = None if price is None else units_of(price, PRICE_SCALE)
+            best = better(order.side, seen, price) if seen and price else seen or price
+            latest = None if best is None else units_of(best, PRICE_SCALE)
             of_ticker.trailing[order.side].add(order, latest)
         elif (rung := _rung(order)) is None:
             of_ticker.always[order.id] = None
@@ -131,13 +136,28 @@ class OrderIndex:
         found = of_ticker.touched(units_of(price, PRICE_SCALE))
         return [self._orders[order_id] for order_id in found]
 
-    def watermark(self, order: Resting) -> Decimal | None:
+    def watermark(self, order: Resting) -> Watermark | None:
         """Return the best price since a trailing order was placed; None for another order."""
-        if not _trails(order):
+        known = self._orders.get(order.id)
+        if known is None or known.status is OrderStatus.held or not _trails(known):
             return None
-        of_ticker = self._tickers[order.ticker]
-        units = of_ticker.trailing[order.side].watermark(order.id)
-        return None if units is None else Decimal(units).scaleb(-PRICE_SCALE)
+        of_ticker = self._tickers[known.ticker]
+        units = of_ticker.trailing[known.side].watermark(order.id)
+        if units is None:
+            return None
+        return Watermark(Decimal(units).scaleb(-PRICE_SCALE), known.adjusted_by)
+
+    def _seen(self, order: Resting) -> Decimal | None:
+        """Return the best price seen for a trailing order, as a split since then counts prices."""
+        watermark = self.watermark(order)
+        if watermark is None or order.watermark is None:
+            return None
+        stored = self._orders[order.id].watermark
+        assert stored is not None  # noqa: S101 - it trails
+        if watermark.adjusted_by == order.adjusted_by:
+            return watermark.price
+        adjusted = EXACT.divide(EXACT.multiply(watermark.price, order.watermark), stored)
+        return adjusted.quantize(PRICE_PLACES, ROUND_HALF_EVEN, EXACT)
 
     def moved(self) -> list[Resting]:
         """Return the trailing orders whose watermark is no longer the one that they came with."""

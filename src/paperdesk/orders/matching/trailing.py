@@ -76,7 +76,7 @@ class Trailing:
         self._pushed = 0
 
     def add(self, order: Resting, price: int | None) -> None:
-        """Take an order in, at its watermark or at the latest price where that is better."""
+        """Take an order in, at its watermark or at a price seen since where that is better."""
         assert order.watermark is not None  # noqa: S101 - set when it was placed
         own = self._sign * units_of(order.watermark, PRICE_SCALE)
         watermark = own if price is None else max(own, self._sign * price)
