@@ -292,7 +292,10 @@ class ReferenceBroker(ReferenceDesk):
         if not 0 < wanted <= CAP:
             self._end(order, "canceled" if order.fills else "rejected")
             return
-        if shares and self._book(order, shares, at) is not None:
+        if not shares:
+            # Nothing is traded; but a stop that was reached stays so.
+            order.triggered = order.triggered or order.stop_now is not None
+        elif self._book(order, shares, at) is not None:
             self._end(order, "canceled" if order.fills else "rejected")
 
     def _is_triggered(self, order: Ordered, price: Fraction) -> bool:
@@ -372,7 +375,8 @@ class ReferenceBroker(ReferenceDesk):
         order.status = "partially_filled"
         remaining = None if order.quantity is None else left
         cash, aside = self._aside(order, remaining)
-        order.cash, order.shares = min(cash, order.cash), min(aside, order.shares)
+        there = max(ZERO, self.free_cash(order.account) + order.cash)
+        order.cash, order.shares = min(cash, order.cash, there), min(aside, order.shares)
         return None
 
     def _book_part(

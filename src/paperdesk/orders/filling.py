@@ -143,14 +143,18 @@ def _fee(
 def _partly_filled(
     account: AccountBook, order: Order, filled: Decimal, price: Decimal, now: datetime
 ) -> dict[str, Any]:
-    """Return the state of an order that goes on: it sets no more aside than it did."""
+    """Return the state of an order that goes on: it sets no more aside than it did.
+
+    And no more than there is: a price beyond its stop may have left less than the rest will cost.
+    """
     lifecycle.check(order, OrderStatus.partially_filled)
     left = None if order.quantity is None else order.quantity - filled
     closable = account.closable(order.ticker, order.side, order.reserved_quantity)
     wanted = set_aside_for(order, left, price, account.rules, closable)
+    there = max(_ZERO, account.available_cash + order.reserved_cash)
     return {
         "status": OrderStatus.partially_filled,
-        "reserved_cash": min(wanted.cash, order.reserved_cash),
+        "reserved_cash": min(wanted.cash, order.reserved_cash, there),
         "reserved_quantity": min(wanted.shares, order.reserved_quantity),
         "updated_at": now,
     }

@@ -79,7 +79,7 @@ class ReplaceOrder:
             reserved_cash=old.reserved_cash,
             reserved_quantity=old.reserved_quantity,
             watermark=old.watermark,
-            triggered_at=old.triggered_at if self.changes.stop_price is None else None,
+            triggered_at=old.triggered_at if terms.stop_price == old.stop_price else None,
         )
         if old.status is OrderStatus.held:
             new.status = OrderStatus.held

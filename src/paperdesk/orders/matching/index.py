@@ -15,7 +15,6 @@ from paperdesk.db.types import PRICE_SCALE, units_of
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES
 from paperdesk.models import OrderStatus, OrderType, Side
 from paperdesk.orders.matching.trailing import Trailing
-from paperdesk.orders.prices import better
 from paperdesk.orders.resting import Resting, Watermark
 
 _LAST: Final = "~"
@@ -101,7 +100,8 @@ class OrderIndex:
             return
         of_ticker = self._tickers.setdefault(order.ticker, _Ticker())
         if _trails(order):
-            best = better(order.side, seen, price) if seen and price else seen or price
+            # What was seen of it has followed the latest price, which may be one before a split.
+            best = price if seen is None else seen
             latest = None if best is None else units_of(best, PRICE_SCALE)
             of_ticker.trailing[order.side].add(order, latest)
         elif (rung := _rung(order)) is None:
