@@ -32,7 +32,7 @@ from support.databases import START
 from support.effort import SEED, STEPS
 from support.observed import problems_found, stored_statements
 from support.orders import assert_orders_hold
-from support.reference import Statement
+from support.reference import Statement, rounded
 from support.reference_orders import CUSHION, OPEN, Costs, Ordered, Orders, ReferenceBroker, cut
 from support.trading import TradingDesk, trading
 
@@ -44,6 +44,7 @@ DAY_ENDS = START.replace(hour=5) + timedelta(days=1)
 """Midnight in New York."""
 
 _COSTS = {each.name for each in fields(Costs)}
+NO_COSTS = {name: value for name, value in asdict(PLAIN).items() if name in _COSTS}
 EVERY_STATUS = {"filled", "canceled", "expired", "rejected", "replaced", "partially_filled", "new"}
 
 
@@ -82,7 +83,9 @@ class Driver:
             case _:
                 await self.move(self.rng.choice(TICKERS))
 
-    async def move(self, ticker: str, to: Fraction | None = None) -> None:
+    async def move(
+        self, ticker: str, to: Fraction | None = None, traded: Fraction | None = None
+    ) -> None:
         """Give a ticker a price, and match."""
         rng = self.rng
         last = self.model.quotes.get(ticker, (Fraction(100), None))[0]
@@ -93,7 +96,7 @@ class Driver:
             Decimal(1), Decimal(last.numerator) / Decimal(last.denominator) + change
         )
         price = price.quantize(Decimal("0.000000001"))
-        volume = rng.choice((None, Decimal(rng.randrange(0, 400))))
+        volume = exact(traded) or rng.choice((None, Decimal(rng.randrange(0, 400))))
         self.model.set_price(ticker, price, volume)
         self.model.match(ticker)
         await self.desk.move(ticker, str(price), None if volume is None else str(volume))
@@ -101,8 +104,7 @@ class Driver:
     async def gap(self) -> None:
         """Have a price jump beyond the stop of an order that takes nearly all cash."""
         # All at once: a share of the volume might be paid for.
-        plain = {name: value for name, value in asdict(PLAIN).items() if name in _COSTS}
-        await self.govern(ACCOUNTS[0], plain)
+        await self.govern(ACCOUNTS[0], NO_COSTS)
         for other in [o for o in self.model.of(ACCOUNTS[0]) if o.status in OPEN]:
             # A sale at the same price would pay for it.
             await self.cancel(other)
@@ -118,6 +120,21 @@ class Driver:
         await self.place(order)
         assert self.model.orders[-1].status == "new"
         await self.move(ticker, order.stop * 2)
+
+    async def share(self) -> None:
+        """Have an order get its share of a volume, half of what it wants."""
+        # A spread would keep it from its limit.
+        await self.govern(ACCOUNTS[0], NO_COSTS | {"volume_percent": Decimal(10)})
+        ticker = TICKERS[0]
+        order = self.wish()
+        order.account, order.ticker, order.side = ACCOUNTS[0], ticker, "buy"
+        order.kind, order.time_in_force, order.ends = "limit", "gtc", None
+        order.stop = order.trail = order.notional = None
+        order.limit = rounded(self.model.quotes[ticker][0] * Fraction(9, 10), 9)
+        order.quantity = cut(self.model.free_cash(order.account) / (2 * order.limit))
+        await self.place(order)
+        await self.move(ticker, order.limit, order.quantity * 5)
+        assert self.model.orders[-1].status == "partially_filled"
 
     async def days_end(self) -> None:
         """Have a day end under an order that was for this day."""
@@ -365,6 +382,9 @@ async def test_orders_rest_and_fill_as_the_model_says(
             seen |= {order.status for order in driver.model.orders}
             if n % 10 == 0:
                 await driver.hold()
+        await driver.share()
+        seen |= {order.status for order in driver.model.orders}
+        await driver.hold()
         await driver.gap()
         await driver.hold()
         await driver.days_end()
