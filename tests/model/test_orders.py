@@ -139,10 +139,13 @@ class Driver:
     async def days_end(self) -> None:
         """Have a day end under an order that was for this day."""
         order = self.wish()
-        order.kind, order.side, order.time_in_force = "limit", "buy", "day"
+        # The other account may have no cash left.
+        order.account, order.kind, order.side = ACCOUNTS[0], "limit", "buy"
+        order.time_in_force = "day"
         order.quantity, order.limit, order.ends = Fraction(1, 10), Fraction(1), self.ends("day")
         order.stop = order.trail = order.notional = None
         await self.place(order)
+        assert self.model.orders[-1].status == "new"
         self.desk.clock.advance(timedelta(days=1))
         self.model.now = self.desk.clock.now()
         self.model.day_ends += timedelta(days=1)
