@@ -1,4 +1,4 @@
--- Paperdesk at revision 0010, as SQLite has it.
+-- Paperdesk at revision 0011, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -279,7 +279,7 @@ CREATE TABLE position_adjustments (
     effective_at VARCHAR(27) NOT NULL,
     sequence BIGINT NOT NULL,
     hash VARCHAR NOT NULL,
-    created_at VARCHAR(27) NOT NULL,
+    created_at VARCHAR(27) NOT NULL, opened_at VARCHAR(27), price BIGINT CONSTRAINT ck_position_adjustments_price_whole CHECK (typeof(price) IN ('integer', 'null')),
     CONSTRAINT pk_position_adjustments PRIMARY KEY (id),
     CONSTRAINT ck_position_adjustments_amount_whole CHECK (typeof(amount) IN ('integer')),
     CONSTRAINT ck_position_adjustments_cost_basis_whole CHECK (typeof(cost_basis) IN ('integer')),

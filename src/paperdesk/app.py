@@ -14,6 +14,7 @@ from starlette.datastructures import State
 from starlette.responses import RedirectResponse
 
 from paperdesk import __version__
+from paperdesk.accounts import routes as account_routes
 from paperdesk.api import problems
 from paperdesk.api.codec import Answer, Moment, Reply
 from paperdesk.api.direct import DirectRoutes
@@ -24,7 +25,6 @@ from paperdesk.corporate import routes as corporate_routes
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
-from paperdesk.ledger import account_routes
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger

@@ -98,8 +98,8 @@ def test_performance_of_a_part_has_no_curve_and_json_has_every_digit(
     exact = cli("performance", "--json")
 
     assert [asked.path for asked in desk.asked] == [
-        "/api/portfolio/performance?range=all&strategy=momentum",
-        "/api/portfolio/performance?range=all",
+        "/api/portfolio/performance?strategy=momentum",
+        "/api/portfolio/performance",
     ]
     assert "▁" not in part.out
     assert '"end_value": 12710.240001,' in exact.out

@@ -168,6 +168,24 @@ def test_accounts_are_shown_opened_and_changed(cli: Program, desk: FakeDesk) -> 
     assert cli("account", "change", "default", "--margin", "75").code == 2
 
 
+def test_accounts_are_cloned_and_reset(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ACCOUNT)
+    cli("account", "clone", "default", "What if", "--no-positions", "--cash", "50000")
+    assert asked(desk) == (
+        "POST",
+        "/api/accounts/default/clone",
+        {"name": "What if", "positions": False, "cash_balance": "50000"},
+    )
+    desk.answers(ACCOUNT)
+    assert "Default" in cli("account", "reset", "default", "--note", "again", "--yes").out
+    assert asked(desk) == ("POST", "/api/accounts/default/reset", {"note": "again"})
+    assert desk.asked[-1].headers["Idempotency-Key"]
+    asked_before = len(desk.asked)
+    refused = cli("account", "reset", "default")
+    assert (refused.code, len(desk.asked)) == (2, asked_before)
+    assert "--yes" in refused.err
+
+
 def test_lots_are_named_by_their_numbers(cli: Program, desk: FakeDesk) -> None:
     desk.answers(ORDER)
     cli("order", "sell", "AAPL", "5", "--lots", "12,7")

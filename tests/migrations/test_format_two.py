@@ -1,15 +1,18 @@
 """Entries that an older desk could not prove any more forbid a downgrade, and lose nothing."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
 
+from paperdesk.accounts.clone import clone_account
+from paperdesk.accounts.reset import ResetAccount
 from paperdesk.clock import ManualClock
 from paperdesk.corporate.booking import Notice
 from paperdesk.corporate.commands import Dividend
 from paperdesk.db.engine import Database
 from support.migrations import contents, go
-from support.trading import trading
+from support.trading import TradingDesk, trading
 
 
 async def traded(database: Database, clock: ManualClock) -> None:
@@ -18,21 +21,47 @@ async def traded(database: Database, clock: ManualClock) -> None:
         await desk.trade("buy", "2")
 
 
+async def reset(desk: TradingDesk) -> None:
+    await desk.ledger.submit(ResetAccount("default", desk.venue))
+
+
+async def clone(desk: TradingDesk) -> None:
+    async with desk.database.write() as session:
+        await session.run_sync(
+            clone_account, "default", "Twin", desk.board, desk.clock.now(), account_id="twin"
+        )
+
+
+async def pay(desk: TradingDesk) -> None:
+    now = desk.clock.now()
+    await desk.ledger.submit(Dividend(Notice("default", "paid", now, now), "AAPL", Decimal(1)))
+
+
+async def sell(desk: TradingDesk) -> None:
+    await desk.trade("sell", "1")
+
+
 @pytest.mark.parametrize(
-    ("revision", "said"), [("0009", "name a ticker"), ("0007", "in a way that 0007 cannot prove")]
+    ("act", "revision", "said"),
+    [
+        (reset, "0010", "reset"),
+        (clone, "0010", "transfer"),
+        (pay, "0009", "name a ticker"),
+        (sell, "0007", "in a way that 0007 cannot prove"),
+    ],
 )
 async def test_a_downgrade_that_would_lose_what_is_hashed_is_refused(
-    database: Database, database_url: str, clock: ManualClock, revision: str, said: str
+    database: Database,
+    database_url: str,
+    clock: ManualClock,
+    act: Callable[[TradingDesk], Awaitable[None]],
+    revision: str,
+    said: str,
 ) -> None:
     async with trading(database, clock) as desk:
         desk.price("AAPL", "100")
         await desk.trade("buy", "2")
-        if revision == "0009":
-            now = clock.now()
-            notice = Notice("default", "paid", now, now)
-            await desk.ledger.submit(Dividend(notice, "AAPL", Decimal(1)))
-        else:
-            await desk.trade("sell", "1")
+        await act(desk)
     await database.close()
     before = await contents(database_url)
     with pytest.raises(RuntimeError, match=said):

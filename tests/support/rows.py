@@ -28,6 +28,9 @@ def row(table: Table, number: int = 1) -> dict[str, Any]:
         case "cash_movements":
             # So does one with a ticker.
             values["ticker"] = None
+        case "position_adjustments":
+            # And one of a transfer.
+            values |= {"opened_at": None, "price": None}
         case "signals":
             values["signal_id"] = f"{number:064d}"
         case _:

@@ -89,15 +89,21 @@ def adjustment(**changes: Any) -> PositionAdjustment:
     return PositionAdjustment(**fields | changes)
 
 
+def transfer(**changes: Any) -> PositionAdjustment:
+    """Shares that came from another account: of the later format."""
+    return adjustment(**{"opened_at": NOON - timedelta(days=400), "price": Decimal(5)} | changes)
+
+
 MAKERS = {"trades": trade, "cash_movements": movement, "position_adjustments": adjustment}
 DIGESTS = {
     "trades": "3b4bec800cb01a9f7922a37ef3f32fb023a39a3a3fbc2c6ea10d30854e209ee8",
     "cash_movements": "b86fda9a77d5f57213dd1e50cc74b2aafa363b2a47c5b9c326ce434a0bc15edb",
     "position_adjustments": "79bf300168ce9cbbd4ca716cb473e3fde05a16a5734a94eccfe58420eee34392",
 }
+LATER = MAKERS | {"trades": closing, "position_adjustments": transfer}
 FIELDS = [
     (table, column.key)
-    for table, make in (MAKERS | {"trades": closing}).items()
+    for table, make in LATER.items()
     for column in inspect(type(make())).columns
     if column.key != "hash"
 ]
@@ -138,6 +144,14 @@ def test_what_came_later_is_hashed_where_it_says_something() -> None:
         '"[[1,\\"2025-10-16T17:00:00.000005Z\\",1500000000,280685185]]"]]'
     )
     assert journal.canonical_bytes(trade(opened_at=NOON)).startswith(b'[2,"trades",')
+    assert (
+        journal.canonical_bytes(transfer())
+        .decode()
+        .endswith(
+            '["created_at","2026-11-20T17:00:00.000005Z"],'
+            '["opened_at","2025-10-16T17:00:00.000005Z"],["price",5000000000]]'
+        )
+    )
 
 
 @pytest.mark.parametrize(("table", "digest"), DIGESTS.items())
@@ -147,7 +161,7 @@ def test_hash_of_a_known_entry_never_changes(table: str, digest: str) -> None:
 
 @pytest.mark.parametrize(("table", "field"), FIELDS)
 def test_any_changed_field_changes_the_hash(table: str, field: str) -> None:
-    make = closing if table == "trades" else MAKERS[table]
+    make = LATER[table]
     changed = make(**{field: another(getattr(make(), field))})
     assert journal.chained_hash("0" * 64, changed) != journal.chained_hash("0" * 64, make())
 

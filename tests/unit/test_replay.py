@@ -149,13 +149,35 @@ def test_what_cannot_have_been_booked_is_told(wrong: dict[str, Any], said: str) 
 def test_adjustments_change_holdings_and_cash() -> None:
     account = Account(cash=0, holdings={"OLD": Holding(10 * 10**9, 100 * 10**6)})
 
-    account.adjust(Adjustment("stock_split", "OLD", None, 3, 2, 0, 0, 0), AT)
-    account.adjust(Adjustment("symbol_change", "OLD", "NEW", None, None, 0, 0, 0), AT)
-    account.adjust(Adjustment("spin_off", "NEW", "SPUN", None, None, 10**9, 25 * 10**6, 7), AT)
-    account.adjust(Adjustment("transfer", "SPUN", None, None, None, -(10**9), -25 * 10**6, 0), AT)
+    account.adjust(Adjustment("stock_split", "OLD", None, 3, 2, 0, 0, 0), AT, 9)
+    account.adjust(Adjustment("symbol_change", "OLD", "NEW", None, None, 0, 0, 0), AT, 9)
+    account.adjust(Adjustment("spin_off", "NEW", "SPUN", None, None, 10**9, 25 * 10**6, 7), AT, 9)
+    account.adjust(
+        Adjustment("transfer", "SPUN", None, None, None, -(10**9), -25 * 10**6, 0), AT, 9
+    )
 
     assert account.holdings == {"NEW": Holding(15 * 10**9, 75 * 10**6)}
     assert account.cash == 7
+
+
+def test_a_reset_leaves_nothing_and_forgets_what_was_realised() -> None:
+    account = Account(cash=5, realized=7)
+    account.move("adjustment", -5)
+    assert (account.cash, account.realized) == (0, 0)
+    for left in (Account(cash=6), Account(cash=5, holdings={"A": Holding(1, 1)})):
+        with pytest.raises(Wrong, match="It resets the account"):
+            left.move("adjustment", -5)
+
+
+def test_a_transfer_brings_a_lot_of_its_own() -> None:
+    account = Account()
+    for number, (at, since) in enumerate((("5", "3"), ("6", "2")), 4):
+        account.adjust(
+            Adjustment("transfer", "A", None, None, None, 10, number, 0, since), at, number
+        )
+    lots = (proof.Lot(4, "3", 10, 4), proof.Lot(5, "2", 10, 5))
+    assert account.holdings == {"A": Holding(20, 9, lots)}
+    assert account.opened == {"A": "2"}
 
 
 def test_a_holding_is_open_since_there_was_something_of_it() -> None:
@@ -169,7 +191,7 @@ def test_a_holding_is_open_since_there_was_something_of_it() -> None:
     assert account.opened == {}
 
     account.trade(Trade("A", "buy", one, one, 10**6, 0, 0), "5", 5)
-    account.adjust(Adjustment("symbol_change", "A", "B", None, None, 0, 0, 0), "6")
+    account.adjust(Adjustment("symbol_change", "A", "B", None, None, 0, 0, 0), "6", 9)
     assert account.opened == {"B": "5"}
 
 

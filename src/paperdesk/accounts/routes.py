@@ -1,13 +1,26 @@
-"""GET and POST /api/accounts, PATCH /api/accounts/{id}."""
+"""GET and POST /api/accounts, PATCH /api/accounts/{id}, and its reset and clone."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Path, Request, Response
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from paperdesk.accounts.clone import clone_account
+from paperdesk.accounts.reset import ResetAccount
+from paperdesk.accounts.schemas import (
+    AccountAnswer,
+    AccountChange,
+    AccountRequest,
+    CloneRequest,
+    FillModelAnswer,
+    ResetRequest,
+    ShortSellingAnswer,
+)
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
@@ -18,23 +31,25 @@ from paperdesk.db.constraints import violated
 from paperdesk.db.engine import Database
 from paperdesk.errors import (
     IdempotencyMismatch,
+    InsufficientCash,
     InvalidRequest,
     InvalidState,
     NotFound,
     UnknownOutcome,
 )
 from paperdesk.ids import new_id
-from paperdesk.ledger.account_schemas import (
-    AccountAnswer,
-    AccountChange,
-    AccountRequest,
-    FillModelAnswer,
-    ShortSellingAnswer,
-)
 from paperdesk.ledger.accounts import OPENING_KEY, ChangeRules, open_account
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.rules import PLAIN
-from paperdesk.models import AccountRules, Base, CashMovement, UserProfile
+from paperdesk.models import (
+    AccountRules,
+    Base,
+    CashMovement,
+    PositionAdjustment,
+    PositionAdjustmentKind,
+    UserProfile,
+)
+from paperdesk.orders.venue import Venue
 
 router = slice_router(prefix="/api/accounts", tags=["accounts"])
 
@@ -80,33 +95,22 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
     With a key the request may be sent again: it gets the first account, and opens none.
     """
     database: Database = request.app.state.database
-    key = only_key(request)
-    account_id = new_id() if key is None else _id_under(key)
-    replayed = key is not None and await _account(database, account_id) is not None
-    if not replayed:
-        try:
-            async with database.write() as session:
-                await session.run_sync(
-                    open_account,
-                    body.name,
-                    body.cash_balance,
-                    request.app.state.market.clock.now(),
-                    account_id=account_id,
-                    note=body.name,
-                    rules=replace(PLAIN, **body.changes()),
-                )
-        except IntegrityError as error:
-            if violated(error, Base.metadata) != _TAKEN:
-                raise
-            # The same request, at the same time, was the first.
-            replayed = True
-    found = await _account(database, account_id)
-    assert found is not None  # noqa: S101 - it was opened, now or before
-    if replayed and not await _says_the_same(database, found[0], body):
-        raise IdempotencyMismatch(
-            "This key was used before for another account. Use a new key for a new one."
+    now = request.app.state.market.clock.now()
+    account_id = _new_id(only_key(request))
+
+    def begin(session: Session) -> None:
+        open_account(
+            session,
+            body.name,
+            body.cash_balance,
+            now,
+            account_id=account_id,
+            note=body.name,
+            rules=replace(PLAIN, **body.changes()),
         )
-    return Reply(_shown(*found), 201, headers=replay_headers(replayed=replayed))
+
+    replayed = not await _is_first(database, account_id, begin)
+    return await _opened(database, account_id, body, replayed=replayed)
 
 
 @router.patch(
@@ -136,6 +140,92 @@ async def change_account(request: Request, account_id: _AccountId, body: Account
     return Reply(_shown(*found))
 
 
+@router.post(
+    "/{account_id}/reset",
+    response_model=AccountAnswer,
+    openapi_extra=documented(only_key),
+    responses=replayable(200) | problems(*WITH_BODY, NotFound, IdempotencyMismatch, UnknownOutcome),
+)
+async def reset_account(request: Request, account_id: _AccountId, body: ResetRequest) -> Response:
+    """Begin an account anew: open orders, positions and cash go, and the new balance comes.
+
+    It is a new chapter of its journal. What was booked stays, and so do its rules and all keys.
+    With a key the request may be sent again: it resets the account once.
+    """
+    ledger: Ledger = request.app.state.ledger
+    venue: Venue = request.app.state.venue
+    command = ResetAccount(account_id, venue, body.cash_balance, only_key(request), body.note)
+    booked = await ledger.submit(command)
+    found = await _account(request.app.state.database, account_id)
+    assert found is not None  # noqa: S101 - it was reset
+    return Reply(_shown(*found), headers=replay_headers(replayed=booked.result.replayed))
+
+
+@router.post(
+    "/{account_id}/clone",
+    status_code=201,
+    response_model=AccountAnswer,
+    openapi_extra=documented(only_key),
+    responses=replayable(201)
+    | problems(*WITH_BODY, NotFound, IdempotencyMismatch, InsufficientCash, UnknownOutcome),
+)
+async def clone(request: Request, account_id: _AccountId, body: CloneRequest) -> Response:
+    """Open an account like this one: with its rules, watchlists, cash and, if wished, positions.
+
+    What the clone holds has cost as much, and is held as long; orders and history stay behind.
+    With a key the request may be sent again: it gets the first clone, and opens none.
+    """
+    database: Database = request.app.state.database
+    venue: Venue = request.app.state.venue
+    key = only_key(request)
+    clone_id = _new_id(None if key is None else f"{account_id}:{key}")
+
+    def begin(session: Session) -> None:
+        clone_account(
+            session,
+            account_id,
+            body.name,
+            venue.board,
+            venue.clock.now(),
+            account_id=clone_id,
+            cash_balance=body.cash_balance,
+            positions=body.positions,
+        )
+
+    replayed = not await _is_first(database, clone_id, begin)
+    return await _opened(database, clone_id, body, replayed=replayed)
+
+
+async def _is_first(
+    database: Database, account_id: str, begin: Callable[[Session], object]
+) -> bool:
+    """Open an account, unless the same request opened it before; say whether it did."""
+    if await _account(database, account_id) is not None:
+        return False
+    try:
+        async with database.write() as session:
+            await session.run_sync(begin)
+    except IntegrityError as error:
+        if violated(error, Base.metadata) != _TAKEN:
+            raise
+        # The same request, at the same time, was the first.
+        return False
+    return True
+
+
+async def _opened(
+    database: Database, account_id: str, body: AccountRequest | CloneRequest, *, replayed: bool
+) -> Response:
+    """Return the answer that shows a new account, or the one that was opened under the key."""
+    found = await _account(database, account_id)
+    assert found is not None  # noqa: S101 - it was opened, now or before
+    if replayed and not await _says_the_same(database, account_id, body):
+        raise IdempotencyMismatch(
+            "This key was used before for another account. Use a new key for a new one."
+        )
+    return Reply(_shown(*found), 201, headers=replay_headers(replayed=replayed))
+
+
 async def _account(database: Database, account_id: str) -> _Found | None:
     async with database.read() as session:
         query = _accounts().where(UserProfile.id == account_id)
@@ -162,17 +252,27 @@ def _shown(profile: UserProfile, rules: AccountRules | None) -> AccountAnswer:
     )
 
 
-def _id_under(key: str) -> str:
-    """Return the id of the account that is opened under a key, always the same."""
-    return str(uuid5(NAMESPACE_URL, f"paperdesk:account:{key}"))
+def _new_id(key: str | None) -> str:
+    """Return the id of a new account: under a key always the same."""
+    return new_id() if key is None else str(uuid5(NAMESPACE_URL, f"paperdesk:account:{key}"))
 
 
-async def _says_the_same(database: Database, profile: UserProfile, body: AccountRequest) -> bool:
+async def _says_the_same(
+    database: Database, account_id: str, body: AccountRequest | CloneRequest
+) -> bool:
     """Say whether an account was opened as it is asked for now; its name may have changed since."""
+    moved = PositionAdjustment.kind == PositionAdjustmentKind.transfer
     async with database.read() as session:
         opening = await session.scalar(
             select(CashMovement).where(
-                CashMovement.user_id == profile.id, CashMovement.key == OPENING_KEY
+                CashMovement.user_id == account_id, CashMovement.key == OPENING_KEY
             )
         )
-    return opening is not None and (opening.note, opening.amount) == (body.name, body.cash_balance)
+        has_transfers = await session.scalar(
+            select(exists().where(PositionAdjustment.user_id == account_id, moved))
+        )
+    if opening is None or opening.note != body.name:
+        return False
+    if isinstance(body, CloneRequest) and has_transfers and not body.positions:
+        return False
+    return body.cash_balance in {None, opening.amount}

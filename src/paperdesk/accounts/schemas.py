@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment
+from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment, Note
 from paperdesk.ledger import booking
 from paperdesk.ledger.rules import PLAIN
 from paperdesk.models import CostBasis
@@ -117,6 +117,29 @@ class AccountChange(AccountTerms):
     name: Annotated[Label | None, Field(examples=["Momentum 2"])] = None
 
 
+class ResetRequest(Ask):
+    """What a reset account begins with."""
+
+    cash_balance: Annotated[
+        Annotated[AmountIn, AfterValidator(_cash)] | None,
+        Field(description="US dollars; what it was opened with if left out", examples=[10000]),
+    ] = None
+    note: Note | None = None
+
+
+class CloneRequest(Ask):
+    """An account like another one."""
+
+    name: Annotated[Label, Field(examples=["Momentum, what if"])]
+    positions: Annotated[
+        bool, Field(description="Whether it holds what the other one holds, lot by lot")
+    ] = True
+    cash_balance: Annotated[
+        Annotated[AmountIn, AfterValidator(_cash)] | None,
+        Field(description="US dollars; as much as the other one has if left out"),
+    ] = None
+
+
 class FillModelAnswer(Answer):
     """How an account's orders are filled."""
 
@@ -141,7 +164,7 @@ class AccountAnswer(Answer):
     id: Annotated[str, Field(examples=["default"])]
     name: str
     cash_balance: Annotated[Amount, Field(examples=[10000])]
-    realized_pnl: Amount
+    realized_pnl: Annotated[Amount, Field(description="Since it was opened or last reset")]
     created_at: Moment
     fill_model: FillModelAnswer
     cost_basis: Annotated[CostBasis, Field(examples=["average"])]

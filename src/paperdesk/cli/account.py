@@ -1,5 +1,6 @@
-"""`paperdesk account`: the paper accounts of a desk, and how their orders are filled."""
+"""`paperdesk account`: the paper accounts of a desk: open, change, clone, reset."""
 
+import sys
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -30,10 +31,14 @@ Examples:
   paperdesk account change default --spread 4 --slippage 2 --per-share 0.005 --minimum 1
   paperdesk account change default --cost-basis fifo
   paperdesk account change default --short --margin 50
-  paperdesk account change default --name "Long term\"""",
+  paperdesk account change default --name "Long term"
+  paperdesk account clone default "What if" --cash 50000
+  paperdesk account reset default --cash 10000 --yes""",
 )
 
 CostBasis = Literal["average", "fifo", "lifo", "hifo", "named"]
+_Id = Annotated[str, Parameter(help="The account's id.")]
+_Key = Annotated[str | None, Parameter(help="The idempotency key.")]
 _Bps = Annotated[str | None, Parameter(help="In hundredths of a percent.")]
 _Dollars = Annotated[str | None, Parameter(help="US dollars.")]
 
@@ -58,7 +63,7 @@ def create(
     /,
     *,
     cash: Annotated[str, Parameter(help="US dollars to begin with.")] = "10000",
-    key: Annotated[str | None, Parameter(help="The idempotency key.")] = None,
+    key: _Key = None,
     options: Remote = REMOTE,
 ) -> None:
     """Open an account."""
@@ -70,7 +75,7 @@ def create(
 
 @account.command
 def change(
-    account_id: Annotated[str, Parameter(help="The account's id.")],
+    account_id: _Id,
     /,
     *,
     name: Annotated[str | None, Parameter(help="What it is called from now on.")] = None,
@@ -120,6 +125,56 @@ def change(
             "short_selling": None if short is None else {"enabled": short, **on_margin},
         }
         answer = desk.patch(f"/api/accounts/{account_id}", body)
+        _show(answer, options)
+
+
+@account.command
+def clone(
+    account_id: _Id,
+    name: Annotated[str, Parameter(help="What the clone is called.")],
+    /,
+    *,
+    positions: Annotated[
+        bool, Parameter(negative="--no-positions", help="Whether it holds the same, lot by lot.")
+    ] = True,
+    cash: Annotated[
+        str | None, Parameter(help="US dollars; as much as the other has, if left out.")
+    ] = None,
+    key: _Key = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Open an account like another: with its rules, watchlists, cash and positions."""
+    with Desk(options) as desk:
+        body = {"name": name, "positions": positions, "cash_balance": cash}
+        path = f"/api/accounts/{account_id}/clone"
+        answer = desk.post(path, body, key=new_id() if key is None else key)
+        _show(answer, options)
+
+
+@account.command
+def reset(
+    account_id: _Id,
+    /,
+    *,
+    cash: Annotated[
+        str | None, Parameter(help="US dollars; what it was opened with, if left out.")
+    ] = None,
+    note: Annotated[str | None, Parameter(help="Why.")] = None,
+    yes: Annotated[bool, Parameter(negative=(), help="Do not ask.")] = False,
+    key: _Key = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Begin an account anew: its orders, positions and cash go, its history and keys stay."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise CommandFailed("Say --yes to reset the account.", Exit.USAGE)
+        question = "Its open orders, positions and cash go. Write its id to reset it: "
+        if input(question) != account_id:
+            raise CommandFailed("That is not its id. Nothing was changed.", Exit.USAGE)
+    with Desk(options) as desk:
+        body = {"cash_balance": cash, "note": note}
+        path = f"/api/accounts/{account_id}/reset"
+        answer = desk.post(path, body, key=new_id() if key is None else key)
         _show(answer, options)
 
 

@@ -26,9 +26,9 @@ _NONE: Final = "-"
 def performance(
     *,
     span: Annotated[
-        Literal["1d", "1w", "1m", "3m", "1y", "all"],
-        Parameter(name="--range", help="How far back."),
-    ] = "all",
+        Literal["1d", "1w", "1m", "3m", "1y", "all"] | None,
+        Parameter(name="--range", help="How far back; if left out, to when it was last reset."),
+    ] = None,
     ticker: Annotated[str | None, Parameter(help="Only what this stock made.")] = None,
     strategy: Annotated[str | None, Parameter(help="Only what this strategy made.")] = None,
     benchmark: Annotated[str | None, Parameter(help="A stock to compare with.")] = None,
@@ -50,7 +50,8 @@ def performance(
         curve: list[Point] = []
         # Snapshots are of whole accounts.
         if ticker is None and strategy is None:
-            points = desk.get("/api/portfolio/history", range=span, points=WIDTH)
+            since = told.start if span is None else None
+            points = desk.get("/api/portfolio/history", range=span, start=since, points=WIDTH)
             curve = points.read(list[Point])
     say(f"From {instant(told.start)} to {instant(told.end)} (UTC)")
     if len(curve) > 1:

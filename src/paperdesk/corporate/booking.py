@@ -8,11 +8,9 @@ from typing import Final
 
 from sqlalchemy import select
 
-from paperdesk.db.prepared import unattached
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest
-from paperdesk.ids import new_id
-from paperdesk.ledger.accounts import OPENING_KEY
-from paperdesk.ledger.cash import OWN_PREFIX
+from paperdesk.ledger.cash import check_key
+from paperdesk.ledger.entries import position_adjustment
 from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
@@ -45,11 +43,7 @@ class Notice:
 
     def check(self) -> None:
         """Raise InvalidRequest for a key that is the desk's own, or a time that is to come."""
-        if self.key == OPENING_KEY or self.key.startswith(OWN_PREFIX):
-            raise InvalidRequest(
-                f'Keys that begin with "{OWN_PREFIX}", and the key "{OPENING_KEY}", are the '
-                "desk's own. Use another one."
-            )
+        check_key(self.key)
         if self.effective_at > self.now:
             raise InvalidRequest("effective_at: lies in the future. Enter it when it is due.")
 
@@ -80,22 +74,17 @@ def adjustment(
     cost: Decimal = ZERO,
 ) -> PositionAdjustment:
     """Return the journal's entry of an action."""
-    numerator, denominator = ratio or (None, None)
-    return unattached(
-        PositionAdjustment,
-        id=new_id(),
-        kind=kind,
-        ticker=ticker,
+    return position_adjustment(
+        kind,
+        ticker,
+        notice.now,
         new_ticker=new_ticker,
-        numerator=numerator,
-        denominator=denominator,
+        ratio=ratio,
         quantity=quantity,
-        cost_basis=cost,
-        amount=ZERO,
+        cost=cost,
         key=notice.key,
         note=notice.note,
         effective_at=notice.effective_at,
-        created_at=notice.now,
     )
 
 

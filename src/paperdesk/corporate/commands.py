@@ -15,15 +15,14 @@ from paperdesk.corporate.booking import (
     enter,
 )
 from paperdesk.errors import InsufficientCash, InvalidRequest
-from paperdesk.ids import new_id
 from paperdesk.ledger import adjusting, booking
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES
+from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.fills import book_without_order, cash_there
 from paperdesk.ledger.holdings import NOTHING
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
-    CashMovement,
     CashMovementKind,
     PositionAdjustmentKind,
     Side,
@@ -198,14 +197,13 @@ class Dividend(_Action):
         if account.cash + amount > booking.LARGEST_AMOUNT:
             raise InvalidRequest("An account may hold at most $1,000,000,000 in cash.")
         notice = self.notice
-        movement = CashMovement(
-            id=new_id(),
-            kind=CashMovementKind.dividend,
-            amount=amount,
+        movement = cash_movement(
+            CashMovementKind.dividend,
+            amount,
+            notice.now,
             key=notice.key,
             note=notice.note,
             effective_at=notice.effective_at,
-            created_at=notice.now,
             ticker=self.ticker,
         )
         books.move_under(self.account_id, notice.key)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.errors import InvalidState
 from paperdesk.ids import new_id
+from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.rules import PLAIN, Rules
 from paperdesk.models import (
@@ -66,24 +67,25 @@ def open_account(
     `note`. `rules` say how its orders are filled.
     """
     account_id = account_id or new_id()
-    session.add(UserProfile(id=account_id, name=name, created_at=now))
-    session.flush()
-    session.add(Watchlist(user_id=account_id, id=PRIMARY_LIST, name="Watchlist", created_at=now))
-    session.flush()
-    opening = CashMovement(
-        id=new_id(),
-        kind=CashMovementKind.deposit,
-        amount=balance,
-        key=OPENING_KEY,
-        note=note,
-        effective_at=now,
-        created_at=now,
-    )
+    insert_account(session, account_id, name, now)
     books = Books(session.connection())
     books.open([account_id])
     account = books.account(account_id)
-    account.enter(opening, now)
+    account.enter(opening_balance(balance, note, now), now)
     if rules != PLAIN:
         account.govern(rules)
     books.settle()
     return account_id
+
+
+def insert_account(session: Session, account_id: str, name: str, now: datetime) -> None:
+    """Insert an account with its primary watchlist; its journal has no entry yet."""
+    session.add(UserProfile(id=account_id, name=name, created_at=now))
+    session.flush()
+    session.add(Watchlist(user_id=account_id, id=PRIMARY_LIST, name="Watchlist", created_at=now))
+    session.flush()
+
+
+def opening_balance(balance: Decimal, note: str | None, now: datetime) -> CashMovement:
+    """Return the first entry of an account's journal."""
+    return cash_movement(CashMovementKind.deposit, balance, now, key=OPENING_KEY, note=note)

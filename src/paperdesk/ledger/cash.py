@@ -1,16 +1,15 @@
 """Movements of cash: what comes into an account, or leaves it, without a trade."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
 
 from paperdesk.clock import Clock
 from paperdesk.errors import IdempotencyMismatch, InsufficientCash, InvalidRequest
-from paperdesk.ids import new_id
 from paperdesk.ledger import booking
 from paperdesk.ledger.accounts import OPENING_KEY
+from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import CashMovement, CashMovementKind
 
@@ -68,7 +67,7 @@ class MoveCash:
                 "An account may hold at most $1,000,000,000 in cash. Deposit less."
             )
         now = self.clock.now()
-        movement = self._movement(now)
+        movement = cash_movement(self.kind, self._change, now, key=self.key, note=self.note)
         if self.key is not None:
             books.move_under(self.account_id, self.key)
         account.enter(movement, now)
@@ -85,11 +84,7 @@ class MoveCash:
             raise InvalidRequest("amount: must be more than 0 and at most 1000000000 US dollars.")
         if booking.money(self.amount) != self.amount:
             raise InvalidRequest("amount: must have at most 6 decimal places.")
-        if self.key is not None and (self.key == OPENING_KEY or self.key.startswith(OWN_PREFIX)):
-            raise InvalidRequest(
-                f'Keys that begin with "{OWN_PREFIX}", and the key "{OPENING_KEY}", are the '
-                "desk's own. Use another Idempotency-Key."
-            )
+        check_key(self.key)
 
     def _earlier(self, books: Books, key: str) -> CashMovement:
         movement = books.session.scalars(
@@ -104,16 +99,13 @@ class MoveCash:
             )
         return movement
 
-    def _movement(self, now: datetime) -> CashMovement:
-        movement_id = new_id()
-        return CashMovement(
-            id=movement_id,
-            kind=self.kind,
-            amount=self._change,
-            key=self.key or movement_id,
-            note=self.note,
-            effective_at=now,
-            created_at=now,
+
+def check_key(key: str | None) -> None:
+    """Raise InvalidRequest for a key that is the desk's own."""
+    if key is not None and (key == OPENING_KEY or key.startswith(OWN_PREFIX)):
+        raise InvalidRequest(
+            f'Keys that begin with "{OWN_PREFIX}", and the key "{OPENING_KEY}", are the desk\'s '
+            "own. Use another Idempotency-Key."
         )
 
 

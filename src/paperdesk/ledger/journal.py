@@ -73,6 +73,7 @@ FIELDS: dict[type[Entry], tuple[str, ...]] = {
 LATER: dict[type[Entry], tuple[str, ...]] = {
     Trade: ("cost_basis_method", "opened_at", "closed_lots"),
     CashMovement: ("ticker",),
+    PositionAdjustment: ("opened_at", "price"),
 }
 """What format 2 hashes besides: an entry is of it where one of these is not NULL."""
 

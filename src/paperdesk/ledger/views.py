@@ -115,7 +115,7 @@ class AccountView:
 
     @property
     def realized_pnl(self) -> Decimal:
-        """What its trades made so far, before fees, in US dollars with 6 places."""
+        """What its trades made since it was last reset, before fees, in US dollars."""
         return self.head.realized_pnl
 
     @property

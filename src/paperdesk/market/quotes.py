@@ -164,6 +164,11 @@ class QuoteBoard:
         """Return the last known quote, however old."""
         return self._quotes.get(ticker)
 
+    def price_of(self, ticker: str) -> Decimal | None:
+        """Return the last known price, however old."""
+        quote = self._quotes.get(ticker)
+        return None if quote is None else quote.price
+
     def fresh(self, ticker: str) -> Quote | None:
         """Return the quote if it is not stale: only such a one may fill or value anything."""
         quote = self._quotes.get(ticker)

@@ -17,8 +17,9 @@ DEFAULT_ACCOUNT = "default"
 class UserProfile(Base):
     """A paper account: its cash and the head of its journal. One person may own several.
 
-    `cash_balance` and `realized_pnl` are US dollars with 6 places. Both, with the positions, are
-    the materialised view of the journal, and only the ledger's writer changes them. `head_sequence`
+    `cash_balance` and `realized_pnl`, since it was last reset, are US dollars with 6 places. Both,
+    with the positions, are the materialised view of the journal, and only the ledger's writer
+    changes them. `head_sequence`
     and `head_hash` are those of the newest journal entry (0 and 64 zeros before the first).
     `version` grows with what leaves no entry there: open orders and the account's rules.
     """

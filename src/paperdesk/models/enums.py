@@ -63,7 +63,10 @@ class OrderStatus(StrEnum):
 
 
 class CashMovementKind(StrEnum):
-    """Why cash came or went, other than by a trade."""
+    """Why cash came or went, other than by a trade.
+
+    An `adjustment` takes what an account had when it was reset: with it a new chapter begins.
+    """
 
     deposit = "deposit"
     withdrawal = "withdrawal"

@@ -78,9 +78,11 @@ class Trade(Base):
 class CashMovement(Base):
     """Cash that came or went other than by a trade, in US dollars; negative when it went.
 
-    An account's opening balance is its first entry. `key` is unique per account: the same movement
-    is never booked twice. A `fee` here is an account fee; a trade's fee lives on the trade.
-    `ticker` is that of the position which it comes from, such as a dividend's.
+    An account's opening balance is its first entry. An `adjustment` takes all cash from an account
+    that is reset, and what was realised starts from 0; the new balance is the entry after it. `key`
+    is unique per account: the same movement is never booked twice. A `fee` here is an account fee;
+    a trade's fee lives on the trade. `ticker` is that of the position which it comes from, such as
+    a dividend's.
     """
 
     __tablename__ = "cash_movements"
@@ -105,6 +107,8 @@ class PositionAdjustment(Base):
     A split multiplies the quantity by `numerator` / `denominator`, whole numbers. `quantity`,
     `cost_basis` and `amount` are changes in shares and US dollars; `amount` is cash (such as cash
     in lieu of a fraction). `key` is unique per account: the same event is never booked twice.
+    `opened_at` says of a transfer since when its shares were held: they are a lot of their own.
+    `price` is what a share was worth when it was transferred or given up, where that was known.
     """
 
     __tablename__ = "position_adjustments"
@@ -130,3 +134,5 @@ class PositionAdjustment(Base):
     sequence: Mapped[int]
     hash: Mapped[str]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    opened_at: Mapped[Instant | None]
+    price: Mapped[Price | None]

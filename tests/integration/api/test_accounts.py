@@ -90,6 +90,64 @@ async def test_a_fill_model_counts_from_now_on(desk: DeskClient) -> None:
     assert opened["fill_model"]["commission_per_share"] == 1
 
 
+async def test_an_account_is_reset_once_under_a_key(desk: DeskClient) -> None:
+    await desk.trade("AAPL", "buy", 10)
+    path, key = "/api/accounts/default/reset", {"Idempotency-Key": "anew"}
+    body = {"cash_balance": "2500.5", "note": "anew"}
+    first = await desk.post(path, json=body, headers=key)
+    assert told(first)["cash_balance"] == Decimal("2500.5")
+    assert "Idempotent-Replayed" not in first.headers
+    await desk.trade("AAPL", "buy", 1)
+    again = await desk.post(path, json=body, headers=key)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    portfolio = told(await desk.get("/api/portfolio"))
+    assert [p["quantity"] for p in portfolio["positions"]] == [1]
+    other = await desk.post(path, json={"cash_balance": 1}, headers=key)
+    assert told(other, 409)["code"] == "IDEMPOTENCY_MISMATCH"
+    # All that was booked is still there to be read.
+    assert len(told(await desk.get("/api/trades"))) == 2
+    kinds = [entry["kind"] for entry in told(await desk.get("/api/cash"))]
+    assert kinds == ["deposit", "adjustment", "deposit"]
+    assert told(await desk.post("/api/accounts/nobody/reset", json={}), 404)["code"] == "NOT_FOUND"
+    for wrong in ({"cash_balance": -1}, {"cash_balance": "0.0000001"}, {"unheard_of": 1}):
+        assert told(await desk.post(path, json=wrong), 422)["code"] == "INVALID_REQUEST"
+
+
+async def test_an_account_is_cloned_once_under_a_key(desk: DeskClient) -> None:
+    await desk.patch("/api/accounts/default", json={"fill_model": {"spread_bps": 4}})
+    await desk.trade("AAPL", "buy", 10)
+    path, key = "/api/accounts/default/clone", {"Idempotency-Key": "twin"}
+    answers = await asyncio.gather(
+        *(desk.post(path, json={"name": "Twin"}, headers=key) for _ in range(6))
+    )
+    (twin,) = {told(answer, 201)["id"] for answer in answers}
+    assert (
+        sorted("Idempotent-Replayed" in answer.headers for answer in answers)
+        == [False] + [True] * 5
+    )
+    mine = {"X-Account": twin}
+    ours, theirs = [
+        told(await desk.get("/api/portfolio", headers=headers)) for headers in (mine, {})
+    ]
+    assert ours["cash_balance"] == theirs["cash_balance"]
+    for name in ("ticker", "quantity", "cost_basis", "opened_at"):
+        assert ours["positions"][0][name] == theirs["positions"][0][name]
+    listed = {account["id"]: account for account in told(await desk.get("/api/accounts"))}
+    assert listed[twin]["fill_model"] == listed["default"]["fill_model"]
+    await desk.trade("AAPL", "sell", 10, headers=mine)
+    assert told(await desk.get("/api/portfolio"))["positions"] != []
+    for body in ({"name": "Other"}, {"name": "Twin", "positions": False}):
+        other = await desk.post(path, json=body, headers=key)
+        assert told(other, 409)["code"] == "IDEMPOTENCY_MISMATCH"
+    # The key of a clone is not that of an account, nor of a clone of another.
+    assert told(await desk.post("/api/accounts", json={"name": "x"}, headers=key), 201)
+    bare = {"name": "Bare", "positions": False, "cash_balance": 5}
+    opened = told(await desk.post(path, json=bare), 201)
+    assert (opened["cash_balance"], opened["realized_pnl"]) == (5, 0)
+    nobody = await desk.post("/api/accounts/nobody/clone", json={"name": "x"})
+    assert told(nobody, 404)["code"] == "NOT_FOUND"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -171,6 +171,49 @@ async def test_money_that_comes_and_goes_is_no_gain(timed: DeskClient) -> None:
     assert (told["start_value"], told["end_value"]) == (0, Decimal("5000.5"))
 
 
+async def test_a_reset_is_no_gain_and_begins_the_range_that_is_shown(timed: DeskClient) -> None:
+    await timed.trade("AAPL", "buy", 50)
+    await later(timed, DAY, AAPL="95.125")
+    await timed.trade("AAPL", "sell", 10)
+    lost = await performance(timed)
+    await later(timed, DAY)
+    await timed.post("/api/accounts/default/reset", json={"cash_balance": 7000})
+    await later(timed, DAY)
+    await timed.trade("AAPL", "buy", 10)
+    await later(timed, DAY, AAPL="114.15")
+    chapter = await performance(timed)
+    whole = await performance(timed, "range=all")
+
+    assert (lost["profit"], lost["simple"]) == (Decimal("-4756.25"), Decimal("-0.475625"))
+    assert (chapter["start_value"], chapter["deposits"], chapter["withdrawals"]) == (7000, 0, 0)
+    assert chapter["profit"] == Decimal("190.25")
+    assert chapter["simple"] == chapter["twr"] == Decimal("0.027179")
+    assert chapter["realized_pnl"] == 0
+    assert (chapter["end_value"], chapter["days"]) == (Decimal("7190.25"), 3)
+    # All of it: what was lost before and what was gained since, and no gain between.
+    assert whole["profit"] == lost["profit"] + chapter["profit"]
+    assert whole["deposits"] - whole["withdrawals"] == 7000 - Decimal("-4756.25") + 0
+    assert whole["realized_pnl"] == lost["realized_pnl"]
+    assert abs(1 + whole["twr"] - (1 + lost["twr"]) * (1 + chapter["twr"])) < Decimal("0.000002")
+    portfolio = json.loads((await timed.get("/api/portfolio")).text, parse_float=Decimal)
+    assert portfolio["realized_pnl"] == 0
+
+
+async def test_what_a_clone_brings_is_no_gain(timed: DeskClient) -> None:
+    await timed.trade("AAPL", "buy", 50)
+    await later(timed, DAY, AAPL="380.5")
+    cloned = await timed.post("/api/accounts/default/clone", json={"name": "Twin"})
+    timed.headers["X-Account"] = cloned.json()["id"]
+    first = await performance(timed)
+    await later(timed, DAY, AAPL="418.55")
+    second = await performance(timed)
+
+    assert (first["profit"], first["simple"]) == (0, 0)
+    assert first["end_value"] == 10_000 - 50 * Decimal("190.25") + 50 * Decimal("380.5")
+    assert second["profit"] == 50 * Decimal("38.05")
+    assert second["contributions"][0]["profit"] == second["profit"]
+
+
 async def test_past_trades_make_the_curve_of_their_time(timed: DeskClient) -> None:
     """400 days: bought at 100, which rises to 150, falls to 75, and rises to 180."""
     await stored(timed, "AAPL", closes(range(201, 401), "150") | closes(range(100, 201), "75"))

@@ -12,7 +12,7 @@ from paperdesk.ledger import journal
 from paperdesk.ledger.holdings import NOTHING, Holding, Lot, average_cost, closes
 from paperdesk.ledger.rules import Rules
 from paperdesk.ledger.views import AccountView, Head, HeldPosition
-from paperdesk.models import PositionAdjustment, Side, Trade
+from paperdesk.models import CashMovement, CashMovementKind, PositionAdjustment, Side, Trade
 
 _ZERO = Decimal(0)
 _ENTERED: Final = (
@@ -148,6 +148,11 @@ class AccountBook:
         before = self._held.get(ticker)
         return before.reserved if before else _ZERO
 
+    def tickers(self) -> list[str]:
+        """Return what is held or sold short, in the order of the alphabet."""
+        known = self._held.keys() | self._changes.keys()
+        return sorted(ticker for ticker in known if self.holding(ticker).quantity)
+
     def holding(self, ticker: str) -> Holding:
         """Return what is held of a ticker."""
         held = self._changes.get(ticker)
@@ -190,6 +195,10 @@ class AccountBook:
             if isinstance(entry, PositionAdjustment) and entry.new_ticker is None:
                 # With a new ticker cost moves within the account.
                 self._from_outside += entry.cost_basis
+            if isinstance(entry, CashMovement) and entry.kind is CashMovementKind.adjustment:
+                # A new chapter: what was realised before it is part of what it began with.
+                self._from_outside += self.realized_pnl
+                self.realized_pnl = _ZERO
         for ticker, holding in (holdings or {}).items():
             self._hold(ticker, holding, at, since)
 

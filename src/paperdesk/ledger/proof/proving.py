@@ -36,8 +36,11 @@ _BREATH: Final = 64
 """Entries between two calls of `watch`."""
 _LONGEST_LOOK: Final = 50_000
 """Entries of an account that a quick look replays; with more it leaves them to the whole proof."""
+_KIND: Final = FIELDS[CashMovement].index("kind")
 _AMOUNT: Final = FIELDS[CashMovement].index("amount")
 _ADJUSTED: Final = FIELDS[PositionAdjustment].index("kind")
+_KEY: Final = FIELDS[PositionAdjustment].index("key")
+_PLACE: Final = FIELDS[PositionAdjustment].index("sequence")
 _TICKER: Final = FIELDS[TradeRow].index("ticker")
 _SOURCE: Final = FIELDS[TradeRow].index("source")
 _EXECUTED_AT: Final = FIELDS[TradeRow].index("executed_at")
@@ -367,10 +370,13 @@ def _follow(state: Account, head: str, entry: Raw) -> str:
         said = (*values[_TICKER:_SOURCE], *values[len(FIELDS[TradeRow]) :])
         state.trade(Trade(*said), values[_EXECUTED_AT], values[_SEQUENCE])
     elif entry.table is CashMovement:
-        state.move(values[_AMOUNT])
+        state.move(values[_KIND], values[_AMOUNT])
     else:
-        adjustment = Adjustment(*values[_ADJUSTED : _ADJUSTED + len(Adjustment._fields)])
-        state.adjust(adjustment, values[_EFFECTIVE_AT])
+        state.adjust(
+            Adjustment(*values[_ADJUSTED:_KEY], *values[len(FIELDS[PositionAdjustment]) :]),
+            values[_EFFECTIVE_AT],
+            values[_PLACE],
+        )
     return head
 
 

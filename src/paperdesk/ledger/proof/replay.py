@@ -30,7 +30,11 @@ class Trade(NamedTuple):
 
 
 class Adjustment(NamedTuple):
-    """What a position adjustment says of itself: a ratio, and changes of shares, cost and cash."""
+    """What a position adjustment says of itself: a ratio, and changes of shares, cost and cash.
+
+    `opened_at` is since when the shares of a transfer have been held, in UTC text; `price` what
+    one was worth then, which changes nothing here.
+    """
 
     kind: str
     ticker: str
@@ -40,6 +44,8 @@ class Adjustment(NamedTuple):
     quantity: int
     cost: int
     amount: int
+    opened_at: str | None = None
+    price: int | None = None
 
 
 @dataclass(slots=True)
@@ -100,15 +106,23 @@ class Account:
         self.realized += made
         self._hold(ticker, after, at)
 
-    def move(self, amount: int) -> None:
-        """Book a cash movement. Raises Wrong where it would leave less than no cash."""
+    def move(self, kind: str, amount: int) -> None:
+        """Book a cash movement. Raises Wrong where it would leave less than no cash.
+
+        An adjustment takes all that a reset account has left, and starts what was realised from 0.
+        """
         self._pay(amount)
+        if kind == "adjustment":
+            if self.cash or self.holdings:
+                raise Wrong(f"It resets the account, but leaves {money(self.cash)} and positions.")
+            self.realized = 0
 
-    def adjust(self, change: Adjustment, at: str) -> None:
-        """Book a position adjustment of the instant `at`: the ratio, the changes, the new ticker.
+    def adjust(self, change: Adjustment, at: str, sequence: int) -> None:
+        """Book a position adjustment of the instant `at`, the entry `sequence`.
 
-        A spin-off's shares and cost go to the new ticker, and the cost leaves the old one; a symbol
-        change moves the whole holding. Raises Wrong where that cannot be.
+        First the ratio, then the changes, then the new ticker: a spin-off's shares and cost go to
+        it, and the cost leaves the old one; a symbol change moves the whole holding. A transfer
+        brings a lot of its own. Raises Wrong where that cannot be.
         """
         held = self.holdings.get(change.ticker, NOTHING)
         since = self.opened.get(change.ticker)
@@ -118,12 +132,17 @@ class Account:
             held = lots.split(held, change.numerator, change.denominator)
         if change.kind == "spin_off" and target:
             held, given = lots.spun_off(held, change.quantity, change.cost)
+        elif change.opened_at:
+            lot = Lot(sequence, change.opened_at, change.quantity, change.cost)
+            held = lots.opened(held, since, lot, in_lots=True)
         elif change.quantity or change.cost:
             quantity, cost = held.quantity + change.quantity, held.cost + change.cost
             held = Holding(quantity, cost, held.lots if quantity else None)
         if change.kind == "symbol_change" and target:
             held, given = NOTHING, held
         self._hold(change.ticker, held, at)
+        if change.opened_at and held.quantity:
+            self.opened[change.ticker] = min(since or at, change.opened_at)
         if target and given != NOTHING:
             there = self.holdings.get(target, NOTHING)
             became = lots.merged(there, self.opened.get(target), given, since)

@@ -91,7 +91,7 @@ def price(effect: Effect) -> None:
     change, line, place = effect.adjustment, effect.line, effect.place
     known = line.known_before(place)
     # Shares that nobody ever priced are worth what they are said to have cost.
-    a_share = known.price if known else _a_share(change.cost, change.quantity)
+    a_share = change.price or (known.price if known else _a_share(change.cost, change.quantity))
     if change.numerator and change.denominator:
         a_share = rounded(a_share * change.denominator, change.numerator)
     effect.price = line.prices[place] = a_share

@@ -32,7 +32,8 @@ from paperdesk.portfolio.performance.events import (
 from paperdesk.portfolio.performance.lines import STALE, Line, Price, Totals, rounded
 from paperdesk.portfolio.returns import most_put_in
 
-FLOWS: Final = frozenset({"deposit", "withdrawal"})
+FLOWS: Final = frozenset({"deposit", "withdrawal", "adjustment"})
+"""Movements of cash between the account and the outside; an adjustment is what a reset took."""
 FRESH: Final = timedelta(minutes=15)
 """How old a price may be to know what an account was worth when money came or went."""
 _FRESH: Final = FRESH // timedelta(microseconds=1)
@@ -98,6 +99,12 @@ class Curve:
         times = [line.times[-1] for line in self.lines.values()]
         times += [each.at for each in self.movements[-1:]]
         return max(times, default=self.first) + 1
+
+    @property
+    def chapter(self) -> int:
+        """When the account was opened, or just after it was last reset."""
+        resets = [each.at for each in self.movements if each.kind == "adjustment"]
+        return max(resets) + 1 if resets else self.first
 
     def held_at(self, instant: int) -> list[str]:
         """Return the tickers that are held just before an instant."""

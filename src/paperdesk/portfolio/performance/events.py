@@ -46,7 +46,10 @@ class Movement(NamedTuple):
 
 
 class Adjustment(NamedTuple):
-    """A change of a position without a trade, as the journal has it."""
+    """A change of a position without a trade, as the journal has it.
+
+    `price` is what a share was worth that came or went, where that was known.
+    """
 
     at: int
     sequence: int
@@ -58,6 +61,7 @@ class Adjustment(NamedTuple):
     quantity: int
     cost: int
     amount: int
+    price: int | None = None
 
 
 class Entries(NamedTuple):

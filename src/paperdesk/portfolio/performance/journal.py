@@ -107,6 +107,7 @@ def _adjustments() -> Select[Any]:
         _units(table.quantity),
         _units(table.cost_basis),
         _units(table.amount),
+        _units(table.price),
     )
 
 

@@ -42,13 +42,15 @@ async def read_performance(
 ) -> Response:
     """Show returns, risk, profit and what each ticker contributed, over a range.
 
-    `range` is all if it is left out; or give `start` and `end` (excluded) instead. `ticker`,
+    It begins with the account, or when that was last reset, if nothing is said; `range=all` is all
+    of its history. Or give `start` and `end` (excluded) instead of `range`. `ticker`,
     `source` and `strategy` choose a part of the account; `benchmark` is a ticker to compare with.
     """
     if unknown := sorted(set(request.query_params) - set(_TAKEN)):
         # A misspelt filter would be answered with the figures of something else.
         raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
     market: Market = request.app.state.market
+    chapter = span is None and start is None and end is None
     start, end = span_of(span, start, end, market.clock.now())
     performance: Performance = request.app.state.performance
     beside = parse_ticker(benchmark) if benchmark is not None else None
@@ -63,5 +65,6 @@ async def read_performance(
         source,
         strategy,
         beside,
+        chapter,
     )
     return Reply(performance_fields(await performance.of(account, asked), beside))

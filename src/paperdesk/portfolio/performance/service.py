@@ -63,7 +63,10 @@ _Part = tuple[str | None, str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which figures: of a span (None for its open ends), of a part, beside a benchmark."""
+    """Which figures: of a span (None for its open ends), of a part, beside a benchmark.
+
+    Of the present `chapter`: since the account was opened or last reset.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
@@ -71,6 +74,7 @@ class Asked:
     source: str | None = None
     strategy: str | None = None
     benchmark: str | None = None
+    chapter: bool = False
 
     @property
     def part(self) -> _Part | None:
@@ -127,7 +131,8 @@ class Performance:
         now = self._clock.now()
         end = min(asked.end or now, now)
         is_live = end == now
-        start = min(max(asked.start or moment_of(whole.first), moment_of(whole.first)), end)
+        earliest = moment_of(whole.chapter if asked.chapter else whole.first)
+        start = min(max(asked.start or earliest, earliest), end)
         ends = max(instant_of(now), whole.end) if is_live else instant_of(end)
         starts = instant_of(start)
         # What is booked right now counts, although no time has passed since.

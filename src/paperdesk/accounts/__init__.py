@@ -1,0 +1,1 @@
+"""Accounts as their owners handle them: open, change, reset, clone."""

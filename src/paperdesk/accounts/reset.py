@@ -1,0 +1,133 @@
+"""The command that resets an account: a new chapter of its journal, and nothing is forgotten."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import select
+
+from paperdesk.errors import IdempotencyMismatch
+from paperdesk.ledger.accounts import OPENING_KEY
+from paperdesk.ledger.cash import check_key
+from paperdesk.ledger.entries import cash_movement, position_adjustment
+from paperdesk.ledger.holdings import NOTHING
+from paperdesk.ledger.lane.account_book import AccountBook
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import (
+    CashMovement,
+    CashMovementKind,
+    Order,
+    OrderStatus,
+    PositionAdjustmentKind,
+)
+from paperdesk.orders import linked
+from paperdesk.orders.venue import Venue
+
+_REASON: Final = "The account was reset."
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What a reset did: the deposit that the new chapter begins with, the orders that it ended.
+
+    `replayed` if it was done before under its key.
+    """
+
+    opening: CashMovement
+    canceled: Sequence[Order] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAccount:
+    """Begin an account anew with `cash_balance`, in US dollars, or what it was opened with.
+
+    Open orders are canceled; positions and cash leave it, and what was realised starts from 0: each
+    as an entry of the journal, so its history, its rules and every key that was used stay.
+    """
+
+    account_id: str
+    venue: Venue
+    cash_balance: Decimal | None = None
+    key: str | None = None
+    note: str | None = None
+
+    def __call__(self, books: Books) -> Reset:
+        """Reset it. Raises NotFound, IdempotencyMismatch, or InvalidRequest for the desk's keys."""
+        check_key(self.key)
+        account = books.account(self.account_id)
+        if (earlier := self._earlier(books)) is not None:
+            return Reset(earlier, replayed=True)
+        now = self.venue.clock.now()
+        balance = self.cash_balance
+        if balance is None:
+            balance = _under(books, self.account_id, OPENING_KEY).amount
+        canceled = _cancel(books, self.account_id, now)
+        _give_up(account, self.venue, now)
+        taken = cash_movement(CashMovementKind.adjustment, -account.cash, now, note=_REASON)
+        account.enter(taken, now)
+        opening = cash_movement(
+            CashMovementKind.deposit, balance, now, key=self.key, note=self.note
+        )
+        if self.key is not None:
+            books.move_under(self.account_id, self.key)
+        account.enter(opening, now)
+        return Reset(opening, canceled)
+
+    def _earlier(self, books: Books) -> CashMovement | None:
+        """Return the new balance of the reset that was done under this key, if one was."""
+        if self.key is None:
+            return None
+        if not books.is_movements_key(self.account_id, self.key):
+            if books.order_under(self.account_id, self.key):
+                raise _another()
+            return None
+        found = _under(books, self.account_id, self.key)
+        before = books.session.scalar(
+            select(CashMovement.kind).where(
+                CashMovement.user_id == self.account_id, CashMovement.sequence == found.sequence - 1
+            )
+        )
+        is_other = self.cash_balance not in {None, found.amount}
+        if before is not CashMovementKind.adjustment or found.note != self.note or is_other:
+            raise _another()
+        return found
+
+
+def _cancel(books: Books, account_id: str, now: datetime) -> list[Order]:
+    orders = books.open_orders(account_id)
+    for order in orders:
+        # One may have ended with another that it is linked to.
+        if order.closed_at is None:
+            linked.end(books, order, OrderStatus.canceled, now, _REASON)
+    return orders
+
+
+def _give_up(account: AccountBook, venue: Venue, now: datetime) -> None:
+    """Have every position leave an account at its cost, held or sold short."""
+    for ticker in account.tickers():
+        holding = account.holding(ticker)
+        entry = position_adjustment(
+            PositionAdjustmentKind.reset,
+            ticker,
+            now,
+            quantity=-holding.quantity,
+            cost=-holding.cost_basis,
+            note=_REASON,
+            price=venue.board.price_of(ticker),
+        )
+        account.enter(entry, now, {ticker: NOTHING})
+
+
+def _under(books: Books, account_id: str, key: str) -> CashMovement:
+    return books.session.scalars(
+        select(CashMovement).where(CashMovement.user_id == account_id, CashMovement.key == key)
+    ).one()
+
+
+def _another() -> IdempotencyMismatch:
+    return IdempotencyMismatch(
+        "This key was used before for something else. Use a new key for a new reset."
+    )
