@@ -1,4 +1,4 @@
--- Paperdesk at revision 0011, as SQLite has it.
+-- Paperdesk at revision 0012, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -9,7 +9,7 @@ CREATE TABLE account_rules (
     commission_percent BIGINT DEFAULT 0 NOT NULL,
     commission_minimum BIGINT DEFAULT 0 NOT NULL,
     volume_percent BIGINT,
-    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')) CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0),
+    updated_at VARCHAR(27) NOT NULL, cost_basis_method VARCHAR(32) DEFAULT 'average' NOT NULL CONSTRAINT ck_account_rules_cost_basis CHECK (cost_basis_method IN ('average', 'fifo', 'lifo', 'hifo', 'named')), short_selling BOOLEAN DEFAULT (false) NOT NULL, margin_percent BIGINT DEFAULT 50000000 NOT NULL CONSTRAINT ck_account_rules_margin_percent_whole CHECK (typeof(margin_percent) IN ('integer')) CONSTRAINT ck_account_rules_margin_not_negative CHECK (margin_percent >= 0), maintenance_percent BIGINT DEFAULT 30000000 NOT NULL CONSTRAINT ck_account_rules_maintenance_percent_whole CHECK (typeof(maintenance_percent) IN ('integer')) CONSTRAINT ck_account_rules_maintenance_not_negative CHECK (maintenance_percent >= 0), borrow_percent BIGINT DEFAULT 0 NOT NULL CONSTRAINT ck_account_rules_borrow_percent_whole CHECK (typeof(borrow_percent) IN ('integer')) CONSTRAINT ck_account_rules_borrow_not_negative CHECK (borrow_percent >= 0),
     CONSTRAINT pk_account_rules PRIMARY KEY (user_id),
     CONSTRAINT ck_account_rules_spread_bps_whole CHECK (typeof(spread_bps) IN ('integer')),
     CONSTRAINT ck_account_rules_slippage_bps_whole CHECK (typeof(slippage_bps) IN ('integer')),

@@ -32,6 +32,7 @@ from paperdesk.ledger.proof import routes as proof_routes
 from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.ledger.proof.standing import ReadOnlyGuard, Standing
 from paperdesk.logs import configure_logging
+from paperdesk.margin.watch import MarginWatch
 from paperdesk.market import routes as market_routes
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import PriceSource
@@ -172,7 +173,15 @@ class Desk:
                 self.database, self.ledger, self.market.board, self.clock, self.settings.timezone
             )
             stack.push_async_callback(performance.close)
-            self._share_out(snapshots)
+            margin = MarginWatch(
+                self.database,
+                self.ledger,
+                self.venue,
+                self.leadership,
+                self.settings.timezone,
+                self.standing.is_open,
+            )
+            self._share_out(snapshots, margin)
             stack.push_async_callback(self.leadership.stop)
             self.leadership.start()
             stack.push_async_callback(self.supervisor.stop)
@@ -193,13 +202,14 @@ class Desk:
         """Return the names of the background tasks that failed lately."""
         return self.supervisor.in_trouble() + self.leadership.in_trouble()
 
-    def _share_out(self, snapshots: SnapshotRecorder) -> None:
+    def _share_out(self, snapshots: SnapshotRecorder, margin: MarginWatch) -> None:
         """Say what the one process does that leads, and what the others do."""
         leadership, market = self.leadership, self.market
         leadership.while_leading("feed", market.lead)
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
         leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
+        leadership.while_leading("margin", margin.run)
         leadership.while_leading("proof", self.keeper.run)
         leadership.while_following("prices", market.follow)
         leadership.while_following("demand", market.tell_demand)

@@ -164,6 +164,10 @@ def test_accounts_are_shown_opened_and_changed(cli: Program, desk: FakeDesk) -> 
         "cost_basis": "fifo",
         "short_selling": {"enabled": True, "margin_percent": "75"},
     }
+    desk.answers(ACCOUNT)
+    cli("account", "change", "default", "--short", "--maintenance", "40", "--borrow", "2.5")
+    terms = {"enabled": True, "maintenance_percent": "40", "borrow_percent": "2.5"}
+    assert asked(desk)[2] == {"short_selling": terms}
     assert cli("account", "change", "default").code == 2
     assert cli("account", "change", "default", "--margin", "75").code == 2
 

@@ -6,7 +6,8 @@ from typing import Final
 COLUMNS: Final[dict[str, str]] = {
     "users_profile": "id name cash_balance created_at head_sequence head_hash",
     "account_rules": "user_id spread_bps slippage_bps commission_per_share commission_percent "
-    "commission_minimum volume_percent cost_basis_method short_selling margin_percent",
+    "commission_minimum volume_percent cost_basis_method short_selling margin_percent "
+    "maintenance_percent borrow_percent",
     "api_keys": "id user_id secret_hash scopes",
     "webhooks": "id user_id name mode token_hash",
     "watchlists": "user_id id name",
@@ -21,7 +22,8 @@ COLUMNS: Final[dict[str, str]] = {
     "trades": "id user_id ticker side quantity price executed_at order_id value fee realized_pnl "
     "source strategy sequence hash cost_basis_method opened_at closed_lots",
     "cash_movements": "id user_id kind amount effective_at key sequence hash ticker",
-    "position_adjustments": "id user_id kind numerator denominator effective_at key sequence hash",
+    "position_adjustments": "id user_id kind numerator denominator effective_at key sequence hash "
+    "opened_at price",
     "portfolio_snapshots": "id user_id total_value recorded_at cash_balance positions_value "
     "incomplete",
     "chat_messages": "id user_id role content actions created_at",

@@ -76,6 +76,13 @@ class ShortSelling(Ask):
     margin_percent: Annotated[
         _Margin, Field(description="Of what the sale brought, set aside beside that", examples=[50])
     ] = PLAIN.margin_percent
+    maintenance_percent: Annotated[
+        _Margin,
+        Field(description="Of what is sold short: an account that is worth less gets a call"),
+    ] = PLAIN.maintenance_percent
+    borrow_percent: Annotated[
+        _Margin, Field(description="Of what is sold short, a year; taken as each day ends")
+    ] = PLAIN.borrow_percent
 
 
 class AccountTerms(Ask):
@@ -156,6 +163,8 @@ class ShortSellingAnswer(Answer):
 
     enabled: Annotated[bool, Field(validation_alias="short_selling")]
     margin_percent: Annotated[Amount, Field(examples=[50])]
+    maintenance_percent: Annotated[Amount, Field(examples=[30])]
+    borrow_percent: Annotated[Amount, Field(examples=[0])]
 
 
 class AccountAnswer(Answer):

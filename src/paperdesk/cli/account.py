@@ -97,6 +97,12 @@ def change(
     margin: Annotated[
         str | None, Parameter(help="With --short: percent of the sale that is set aside.")
     ] = None,
+    maintenance: Annotated[
+        str | None, Parameter(help="With --short: percent that it must stay worth.")
+    ] = None,
+    borrow: Annotated[
+        str | None, Parameter(help="With --short: percent a year for borrowed shares.")
+    ] = None,
     options: Remote = REMOTE,
 ) -> None:
     """Change an account's name, or how its orders are filled and booked.
@@ -112,17 +118,22 @@ def change(
         "volume_percent": volume,
     }
     given = {field: value for field, value in fills.items() if value is not None}
-    if margin is not None and not short:
-        raise CommandFailed("--margin goes with --short.", Exit.USAGE)
+    shorts = {
+        "margin_percent": margin,
+        "maintenance_percent": maintenance,
+        "borrow_percent": borrow,
+    }
+    terms = {field: value for field, value in shorts.items() if value is not None}
+    if terms and not short:
+        raise CommandFailed("--margin, --maintenance and --borrow go with --short.", Exit.USAGE)
     if name is None and cost_basis is None and short is None and not given:
         raise CommandFailed("Say what shall be different, such as --spread 4.", Exit.USAGE)
     with Desk(options) as desk:
-        on_margin = {} if margin is None else {"margin_percent": margin}
         body = {
             "name": name,
             "fill_model": given or None,
             "cost_basis": cost_basis,
-            "short_selling": None if short is None else {"enabled": short, **on_margin},
+            "short_selling": None if short is None else {"enabled": short, **terms},
         }
         answer = desk.patch(f"/api/accounts/{account_id}", body)
         _show(answer, options)

@@ -100,6 +100,7 @@ class Portfolio(msgspec.Struct):
     positions: list[Position]
     reserved_cash: Decimal = Decimal(0)
     short_collateral: Decimal = Decimal(0)
+    maintenance_margin: Decimal = Decimal(0)
     unpriced: list[str] = []
 
 

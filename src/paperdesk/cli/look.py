@@ -105,6 +105,8 @@ def _totals(account: Portfolio) -> None:
         rows.add_row("  of it held for short positions", money(account.short_collateral))
     rows.add_row("Positions", money(account.positions_value))
     rows.add_row("Total", Text(money(account.total_value), style="bold"))
+    if account.maintenance_margin:
+        rows.add_row("  of it required for short positions", money(account.maintenance_margin))
     rows.add_row("Unrealised gain or loss", signed(account.unrealized_pnl))
     rows.add_row("Realised gain or loss", signed(account.realized_pnl))
     screen().print(rows)

@@ -57,7 +57,8 @@ class MoveCash:
             reserved = account.cash - account.available_cash
             there = f"{_dollars(account.available_cash)} is there"
             if reserved:
-                there += f" beside the {_dollars(reserved)} that open orders set aside"
+                shorts = "and short positions " if account.short_collateral else ""
+                there += f" beside the {_dollars(reserved)} that open orders {shorts}set aside"
             raise InsufficientCash(
                 f"A {self.kind} of {_dollars(self.amount)} needs that much cash, and {there}. Take "
                 "less, or sell something first."

@@ -31,6 +31,8 @@ class Rules:
     cost_basis_method: CostBasis = CostBasis.average
     short_selling: bool = False
     margin_percent: Decimal = Decimal(50)
+    maintenance_percent: Decimal = Decimal(30)
+    borrow_percent: Decimal = _ZERO
 
     def touch(self, side: Literal["buy", "sell"], price: Decimal) -> Decimal:
         """Return the ask to a buyer, the bid to a seller: half the spread away from the price."""
@@ -51,6 +53,10 @@ class Rules:
     def margin(self, value: Decimal) -> Decimal:
         """Return what is set aside for shares sold short, beside what the sale brought."""
         return money(EXACT.divide(EXACT.multiply(value, self.margin_percent), _PERCENT))
+
+    def maintenance(self, value: Decimal) -> Decimal:
+        """Return what an account must be worth that sold short what is worth so much now."""
+        return money(EXACT.divide(EXACT.multiply(value, self.maintenance_percent), _PERCENT))
 
     def share_of(self, volume: Decimal | None) -> Decimal | None:
         """Return how many shares an order may take of a volume; None for no limit."""

@@ -49,7 +49,8 @@ class AccountRules(Base):
     `commission_minimum` (US dollars) an order. `volume_percent` is how much of what is traded
     between two prices one order may take; NULL: all it wants. `cost_basis_method` says which shares
     a closing trade takes. With `short_selling` more may be sold than is held: `margin_percent` of
-    what that brings is set aside beside it.
+    what that brings is set aside beside it, the account must stay worth `maintenance_percent` of
+    what is sold short, and borrowing costs `borrow_percent` a year.
     """
 
     __tablename__ = "account_rules"
@@ -60,6 +61,8 @@ class AccountRules(Base):
             name="costs_not_negative",
         ),
         CheckConstraint("margin_percent >= 0", name="margin_not_negative"),
+        CheckConstraint("maintenance_percent >= 0", name="maintenance_not_negative"),
+        CheckConstraint("borrow_percent >= 0", name="borrow_not_negative"),
         CheckConstraint("volume_percent > 0", name="volume_positive"),
     )
 
@@ -81,6 +84,10 @@ class AccountRules(Base):
     margin_percent: Mapped[Percent] = mapped_column(
         default=Decimal(50), server_default=text("50000000")
     )
+    maintenance_percent: Mapped[Percent] = mapped_column(
+        default=Decimal(30), server_default=text("30000000")
+    )
+    borrow_percent: Mapped[Percent] = mapped_column(default=Decimal(0), server_default=text("0"))
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

@@ -66,6 +66,9 @@ class PortfolioAnswer(Answer):
     short_collateral: Annotated[
         Amount, Field(description="What short sales brought, and their margin")
     ]
+    maintenance_margin: Annotated[
+        Amount, Field(description="What the account must be worth for what it sold short")
+    ]
     buying_power: Annotated[
         Amount, Field(description="cash_balance - reserved_cash - short_collateral")
     ]
@@ -109,6 +112,7 @@ def _fields(statement: Statement) -> dict[str, Any]:
         "cash_balance": account.cash_balance,
         "reserved_cash": account.reserved_cash,
         "short_collateral": account.short_collateral,
+        "maintenance_margin": statement.maintenance_margin,
         "buying_power": account.buying_power,
         "positions_value": statement.positions_value,
         "total_value": statement.total_value,

@@ -42,6 +42,12 @@ class Statement:
         """Cash plus positions."""
         return self.account.cash_balance + self.positions_value
 
+    @property
+    def maintenance_margin(self) -> Decimal:
+        """What the account must be worth for what it sold short."""
+        values = (line.valuation.market_value for line in self.lines)
+        return self.account.rules.maintenance(-sum((v for v in values if v < 0), Decimal(0)))
+
 
 class Statements:
     """The latest statement of each account, made anew when the account or a price changed.

@@ -64,6 +64,19 @@ async def test_a_key_opens_one_account(desk: DeskClient) -> None:
     assert told(other, 409)["code"] == "IDEMPOTENCY_MISMATCH"
 
 
+async def test_an_account_says_on_what_terms_it_sells_short(desk: DeskClient) -> None:
+    path = "/api/accounts/default"
+    terms = {"margin_percent": 60, "maintenance_percent": 40, "borrow_percent": Decimal("2.5")}
+    body = {"short_selling": {"enabled": True, **{k: str(v) for k, v in terms.items()}}}
+    changed = told(await desk.patch(path, json=body))
+    assert changed["short_selling"] == {"enabled": True, **terms}
+    sold = told(await desk.trade("AAPL", "sell", 10))
+    assert (sold["short_collateral"], sold["maintenance_margin"]) == (3044, 761)
+    for wrong in ({"maintenance_percent": -1}, {"borrow_percent": 1001}, {"enabled": "perhaps"}):
+        refused = await desk.patch(path, json={"short_selling": {"enabled": True, **wrong}})
+        assert told(refused, 422)["code"] == "INVALID_REQUEST"
+
+
 async def test_a_fill_model_counts_from_now_on(desk: DeskClient) -> None:
     changed = told(
         await desk.patch(

@@ -14,6 +14,7 @@ PORTFOLIO = [
     "cash_balance",
     "reserved_cash",
     "short_collateral",
+    "maintenance_margin",
     "buying_power",
     "positions_value",
     "total_value",

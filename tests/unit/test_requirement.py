@@ -1,0 +1,65 @@
+"""What an account must be worth that sold something short."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperdesk.ledger.booking import value_of
+from paperdesk.ledger.holdings import Holding
+from paperdesk.ledger.rules import PLAIN, Rules
+from paperdesk.margin.requirement import Requirement, requirement_of, shares_worth
+
+PERCENT = st.integers(0, 300).map(Decimal)
+
+
+def held(**positions: tuple[str, str]) -> list[tuple[str, Holding]]:
+    return [(name, Holding(Decimal(q), Decimal(c))) for name, (q, c) in positions.items()]
+
+
+def test_it_counts_cash_and_all_positions_at_their_prices() -> None:
+    prices = {"SHRT": Decimal(120), "LONG": Decimal(50)}
+    found = requirement_of(
+        Decimal(1500), held(SHRT=("-10", "-1000"), LONG=("4", "150")), PLAIN, prices.get
+    )
+    # 1,500 - 1,200 + 200; 30 % of 1,200.
+    assert found == Requirement(Decimal(500), Decimal(1200), Decimal(360))
+    assert not found.is_missed
+
+
+def test_what_never_had_a_price_is_worth_what_it_cost() -> None:
+    found = requirement_of(Decimal(1500), held(SHRT=("-10", "-1000")), PLAIN, lambda _: None)
+    assert (found.equity, found.short_value) == (500, 1000)
+
+
+@pytest.mark.parametrize(("equity", "missed"), [("360", False), ("359.999999", True)])
+def test_a_millionth_too_little_is_too_little(equity: str, *, missed: bool) -> None:
+    assert Requirement(Decimal(equity), Decimal(1200), Decimal(360)).is_missed is missed
+
+
+def test_nobody_is_called_who_sold_nothing_short() -> None:
+    assert not Requirement(Decimal(-1), Decimal(0), Decimal(0)).is_missed
+
+
+@given(
+    st.integers(-(10**12), 10**12).map(lambda n: Decimal(n).scaleb(-6)),
+    st.integers(1, 10**9).map(lambda n: Decimal(n).scaleb(-3)),
+    st.integers(1, 10**9).map(lambda n: Decimal(n).scaleb(-3)),
+    PERCENT,
+    PERCENT,
+)
+def test_after_covering_the_rest_may_be_sold_short_anew(
+    equity: Decimal, shares: Decimal, price: Decimal, margin: Decimal, maintenance: Decimal
+) -> None:
+    """Whatever it is worth and whatever the rules: enough is bought back, and no more than is."""
+    rules = Rules(short_selling=True, margin_percent=margin, maintenance_percent=maintenance)
+    value = value_of(shares, price)
+    to_cover = Requirement(equity, value, rules.maintenance(value)).to_cover(rules)
+    assert 0 <= to_cover <= value
+    if to_cover == value:
+        return
+    rest = value_of(shares - min(shares, shares_worth(to_cover, price)), price)
+    slack = Decimal("0.00001") + price * Decimal("0.000000001")
+    assert rules.maintenance(rest) <= equity + slack
+    assert rules.margin(rest) <= equity + slack * max(1, margin)
