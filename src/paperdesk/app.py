@@ -46,6 +46,7 @@ from paperdesk.portfolio.performance import routes as performance_routes
 from paperdesk.portfolio.performance.service import Performance
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.portfolio.statement import Statements
+from paperdesk.portfolio.thinner import SnapshotThinner
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
@@ -205,9 +206,11 @@ class Desk:
     def _share_out(self, snapshots: SnapshotRecorder, margin: MarginWatch) -> None:
         """Say what the one process does that leads, and what the others do."""
         leadership, market = self.leadership, self.market
+        thinner = SnapshotThinner(self.database, self.clock, self.standing.is_open)
         leadership.while_leading("feed", market.lead)
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
+        leadership.while_leading("thinning", lambda: thinner.run(leadership))
         leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
         leadership.while_leading("margin", margin.run)
         leadership.while_leading("proof", self.keeper.run)

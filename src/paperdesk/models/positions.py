@@ -59,7 +59,8 @@ class PortfolioSnapshot(Base):
     """What an account was worth at an instant, in US dollars with 6 places.
 
     `total_value` is cash_balance + positions_value. `incomplete` says that a held ticker had no
-    fresh price: its last known one was used, or its cost where there never was a price.
+    fresh price: its last known one was used, or its cost where there never was a price. Rows are
+    never changed when they are old, but most of them are deleted (`portfolio/retention.py`).
     """
 
     __tablename__ = "portfolio_snapshots"
