@@ -24,6 +24,7 @@ from paperdesk.portfolio.performance.events import (
     Movement,
     Trade,
     instant_of,
+    paid,
 )
 from paperdesk.portfolio.performance.figures import Figures, Span, figures_of
 from paperdesk.portfolio.performance.lines import STALE, Closes, Price
@@ -66,6 +67,16 @@ class Journal:
         kind = "deposit" if opening else kind
         self.movements.append(Movement(when, self.next(), kind, money(amount), opening))
         return self
+
+    def pay(self, kind: str, ticker: str, amount: Any, when: int) -> "Journal":
+        """Pay a dividend of a ticker, or take a fee for borrowing it."""
+        self.adjustments.append(paid(when, self.next(), kind, ticker, money(amount)))
+        return self
+
+    def held(self, ticker: str, before: int) -> Decimal:
+        """Return the shares that trades so far leave before an instant."""
+        found = (t.quantity for t in self.trades if t.ticker == ticker and t.at < before)
+        return Decimal(sum(found)).scaleb(-9)
 
     def trade(
         self,

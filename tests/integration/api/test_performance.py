@@ -289,6 +289,36 @@ async def test_a_range_ends_with_the_last_minute_that_was_over_then(timed: DeskC
     assert values == [10_500, 10_500, 10_700]
 
 
+async def test_two_strategies_share_a_ticker_its_dividends_and_its_split(timed: DeskClient) -> None:
+    """30 shares of one and 10 of another in one account, told apart in all that they make."""
+    for strategy, quantity in (("a", 30), ("b", 10)):
+        await timed.trade("AAPL", "buy", quantity, strategy=strategy)
+    await later(timed, DAY, AAPL="200.25")
+    path = "/api/corporate-actions"
+    about = {"ticker": "AAPL"}
+    await timed.post(path, json={**about, "kind": "dividend", "per_share": "0.25", "key": "d"})
+    await timed.post(
+        path, json={**about, "kind": "split", "numerator": 2, "denominator": 1, "key": "s"}
+    )
+    await later(timed, DAY, AAPL="101")
+    await timed.trade("AAPL", "sell", 20, strategy="b")
+    whole = await performance(timed)
+    a, b = [await performance(timed, f"strategy={name}") for name in "ab"]
+    ticker = await performance(timed, "ticker=AAPL")
+
+    assert a["profit"] == 60 * 101 - 30 * Decimal("190.25") + Decimal("7.5")
+    assert b["profit"] == 20 * 101 - 10 * Decimal("190.25") + Decimal("2.5")
+    assert (a["income"], b["income"], ticker["income"], whole["income"]) == (
+        Decimal("7.5"), Decimal("2.5"), 10, 10
+    )  # fmt: skip
+    assert a["profit"] + b["profit"] == ticker["profit"] == whole["profit"]
+    assert (a["realized_pnl"], b["realized_pnl"]) == (0, 20 * 101 - 10 * Decimal("190.25"))
+    assert [line["ticker"] for line in whole["contributions"]] == ["AAPL", None]
+    assert whole["contributions"][1]["profit"] == 0
+    portfolio = json.loads((await timed.get("/api/portfolio")).text, parse_float=Decimal)
+    assert whole["end_value"] == portfolio["total_value"]
+
+
 async def test_parts_of_an_account_add_up(timed: DeskClient) -> None:
     await replayed(
         timed,

@@ -173,8 +173,9 @@ def test_contributions_add_up_to_the_profit_and_to_the_simple_return(
     journal = moved(Journal().cash("opening", 50_000), flows)
     for ticker, quantity, when, strategy in trades:
         journal.trade(ticker, quantity, PRICES[ticker], when, fee="0.01", strategy=strategy)
-    for number, (_, when) in enumerate(income):
-        journal.cash(("dividend", "interest", "fee", "adjustment")[number], "1.234567", when)
+    for number, (ticker, when) in enumerate(income):
+        journal.cash(("dividend", "interest", "fee", "interest")[number], "1.234567", when)
+        journal.pay(("dividend", "fee")[number % 2], ticker, ("2.5", "-0.75")[number % 2], when)
     quotes = {"AAPL": "201.111111111", "MSFT": "399.123456789", "TSLA": "0.3"}
 
     for start, end in ((None, None), (at(5, 7), None), (at(5, 7), at(25, 3)), (None, at(11))):
@@ -187,15 +188,20 @@ def test_contributions_add_up_to_the_profit_and_to_the_simple_return(
 
 
 @UNHURRIED
-@given(TRADES)
+@given(TRADES, st.lists(st.tuples(st.sampled_from(TICKERS), HOURS), max_size=4))
 def test_tickers_and_strategies_make_together_what_the_account_makes(
-    trades: list[tuple[str, int, int, str | None]],
+    trades: list[tuple[str, int, int, str | None]], dividends: list[tuple[str, int]]
 ) -> None:
     journal = Journal().cash("opening", 50_000)
     for ticker, quantity, when, strategy in trades:
         journal.trade(
             ticker, quantity, PRICES[ticker], when, fee="0.01", strategy=strategy or "rest"
         )
+    for ticker, when in dividends:
+        if held := journal.held(ticker, when + 1):
+            # Who is short owes it, and borrowed the shares besides.
+            journal.pay("dividend", ticker, held / 4, when)
+            journal.pay("fee", ticker, min(held, Decimal(0)) / 8, when)
     quotes = {"AAPL": "201.5", "MSFT": "399", "TSLA": "0.3"}
     whole = figures(journal, NOW, quotes=quotes)
 
@@ -208,6 +214,7 @@ def test_tickers_and_strategies_make_together_what_the_account_makes(
     for parts in (tickers, strategies):
         assert sum(part.profit for part in parts) == whole.profit
         assert sum(part.fees for part in parts) == whole.fees
+        assert sum(part.income for part in parts) == whole.income
     for part in (*tickers, *strategies):
         assert sum(line.profit for line in part.contributions) == part.profit
         if part.simple is not None:
@@ -658,6 +665,38 @@ def test_a_year_of_a_known_account() -> None:
     assert told.worst_day is not None
     assert told.best_day.change > 0 > told.worst_day.change
     assert told.exposure == pytest.approx(Decimal("0.49"), abs=Decimal("0.02"))
+
+
+def test_a_dividend_and_the_fee_for_borrowing_belong_to_their_ticker() -> None:
+    journal = Journal().cash("opening", 10_000)
+    journal.trade("X", 100, 10, at(1)).trade("Y", -50, 20, at(1))
+    journal.pay("dividend", "X", 30, at(2)).pay("fee", "Y", -4, at(3)).cash("interest", 1, at(3))
+
+    told = figures(journal, at(10), quotes={"X": 10, "Y": 20})
+
+    assert (told.income, told.fees, told.profit) == (31, 4, 27)
+    assert [(line.ticker, line.profit) for line in told.contributions] == [
+        ("X", 30), ("Y", -4), (None, 1)
+    ]  # fmt: skip
+    assert told.estimated
+    part = figures(journal, at(10), quotes={"X": 10, "Y": 20}, part=("X", None, None))
+    assert (part.profit, part.income, part.deposits, part.withdrawals) == (30, 30, 1000, 30)
+
+
+def test_a_dividend_gives_no_price() -> None:
+    """A close of before goes on to count, and nothing is estimated for it."""
+    journal = Journal().cash("opening", 10_000).trade("X", 10, 100, at(1)).close("X", {3: 120})
+    journal.close("X", {1: 110, 2: 115})
+    without = figures(journal, at(6))
+    told = figures(journal.pay("dividend", "X", 5, at(4)), at(6))
+    assert (told.profit, told.estimated) == (without.profit + 5, without.estimated) == (205, False)
+
+
+def test_a_dividend_takes_no_capital_out_of_a_part() -> None:
+    journal = Journal().cash("opening", 10_000).trade("X", 10, 100, at(1))
+    journal.pay("dividend", "X", 50, at(2)).trade("X", 10, 100, at(3))
+    part = figures(journal, at(4), quotes={"X": 100}, part=("X", None, None))
+    assert (part.profit, part.simple) == (50, Decimal("0.025"))
 
 
 def test_entries_can_be_added_to_those_that_are_known() -> None:

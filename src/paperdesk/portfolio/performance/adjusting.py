@@ -2,7 +2,8 @@
 
 A split scales quantity and price. A symbol change moves a holding at its price, a spin-off gives
 the new line the cost that the entry names. A transfer or a reset moves value between the account
-and the outside, at the price that is known then: a flow, and no gain.
+and the outside, at the price that is known then: a flow, and no gain. A dividend and a fee for
+borrowing are cash that a line brings.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from paperdesk.portfolio.performance.events import PER_MONEY, Adjustment
 from paperdesk.portfolio.performance.lines import Line, rounded
 
 EXTERNAL: Final = frozenset({"transfer", "reset"})
+PAYING: Final = frozenset({"dividend", "fee"})
+"""Kinds of cash movements that name a ticker: they change no position."""
 _MOVING: Final = frozenset({"spin_off", "symbol_change"})
 
 
@@ -89,6 +92,9 @@ def adjust(lines: dict[str, Line], change: Adjustment) -> Effect:
 def price(effect: Effect) -> None:
     """Give an adjustment its prices, once the closing prices are known, and value what it moved."""
     change, line, place = effect.adjustment, effect.line, effect.place
+    if change.kind in PAYING:
+        line.pay(place, change.kind, change.amount)
+        return
     known = line.known_before(place)
     # Shares that nobody ever priced are worth what they are said to have cost.
     a_share = change.price or (known.price if known else _a_share(change.cost, change.quantity))
@@ -126,6 +132,10 @@ def adjust_part(lines: dict[str, Line], positions: Mapping[str, Position], effec
     line, position = lines[change.ticker], positions[change.ticker]
     held = after = line.quantity
     if not held:
+        return
+    if change.kind in PAYING:
+        share = _share(change.amount, held, effect.before)
+        line.pay(line.change(change.at, change.sequence, held), change.kind, share)
         return
     gain = 0
     if change.numerator and change.denominator:

@@ -46,7 +46,7 @@ class Movement(NamedTuple):
 
 
 class Adjustment(NamedTuple):
-    """A change of a position without a trade, as the journal has it.
+    """A change of a position without a trade, as the journal has it; or cash that one brought.
 
     `price` is what a share was worth that came or went, where that was known.
     """
@@ -62,6 +62,11 @@ class Adjustment(NamedTuple):
     cost: int
     amount: int
     price: int | None = None
+
+
+def paid(at: int, sequence: int, kind: str, ticker: str, amount: int) -> Adjustment:
+    """Return a movement of cash that comes from a position: a dividend, a fee for borrowing."""
+    return Adjustment(at, sequence, kind, ticker, None, None, None, 0, 0, amount)
 
 
 class Entries(NamedTuple):

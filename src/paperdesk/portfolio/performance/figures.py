@@ -251,7 +251,7 @@ def _money(curve: Curve, span: Span) -> _Money:
     simple = returns.simple_return(profit * PER_MONEY, capital)
     moved = [m for m in curve.movements if m.kind not in FLOWS and _is_in(m.at, span)]
     made: list[tuple[str | None, int]] = []
-    fees = realized = closed = won = 0
+    fees = realized = closed = won = income = charges = 0
     for ticker, line in curve.lines.items():
         places = _places(line, span)
         if not places and ticker not in span.at_end.values and ticker not in span.at_start.values:
@@ -259,6 +259,8 @@ def _money(curve: Curve, span: Span) -> _Money:
         gain = sum(line.gains[places.start : places.stop])
         fees += sum(line.fees[places.start : places.stop])
         realized += sum(line.results[places.start : places.stop])
+        income += sum(amount for place, amount in line.income.items() if place in places)
+        charges += sum(amount for place, amount in line.charges.items() if place in places)
         for place in places:
             if line.closing[place]:
                 closed += 1
@@ -267,7 +269,7 @@ def _money(curve: Curve, span: Span) -> _Money:
         made.append((ticker, held + gain))
     made.sort(key=lambda line: (-line[1], line[0] or ""))
     made.append((None, sum(movement.amount for movement in moved) - fees))
-    fees -= sum(movement.amount for movement in moved if movement.kind == "fee")
+    fees += charges - sum(movement.amount for movement in moved if movement.kind == "fee")
     shares: Sequence[Decimal | None] = [None] * len(made)
     if simple is not None:
         parts = [each * PER_MONEY for _, each in made]
@@ -279,7 +281,7 @@ def _money(curve: Curve, span: Span) -> _Money:
         profit,
         realized,
         fees,
-        sum(movement.amount for movement in moved if movement.kind in _INCOME),
+        income + sum(movement.amount for movement in moved if movement.kind in _INCOME),
         figure(won / closed) if closed else None,
         [
             Contribution(ticker, _dollars(each), share)

@@ -17,6 +17,7 @@ from paperdesk.portfolio.performance.events import (
     Movement,
     Trade,
     instant_of,
+    paid,
 )
 
 WINDOW: Final = 2_000
@@ -42,9 +43,12 @@ def entries_of(
             signed = quantity if side == Side.buy.value else -quantity
             trades.append(Trade(_since_1970(at), sequence, ticker, signed, *rest))
         rows = session.execute(_movements(), bounds)
-        for at, sequence, kind, amount, key in rows:
-            opening = key == OPENING_KEY
-            movements.append(Movement(_since_1970(at), sequence, kind, amount, opening))
+        for at, sequence, kind, amount, key, ticker in rows:
+            instant, opening = _since_1970(at), key == OPENING_KEY
+            if ticker is None:
+                movements.append(Movement(instant, sequence, kind, amount, opening))
+            else:
+                adjustments.append(paid(instant, sequence, kind, ticker, amount))
         rows = session.execute(_adjustments(), bounds)
         for at, *rest in rows:
             adjustments.append(Adjustment(_since_1970(at), *rest))
@@ -89,6 +93,7 @@ def _movements() -> Select[Any]:
         type_coerce(table.kind, String),
         _units(table.amount),
         table.key,
+        table.ticker,
     )
 
 

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from copy import copy
 from itertools import accumulate
 from operator import add, sub
 from typing import Any, Final, NamedTuple
@@ -89,14 +90,17 @@ class Line:
 
     Of each event: the quantity after it, the price then (0 where unknown), what it brought in cash
     less what it brought in value from outside (`gains`), its fee, the capital that it put in,
-    whether it closed something, and what that realised.
+    whether it closed something, and what that realised. `income` has, by the place of the event,
+    what dividends brought, and `charges` what borrowing cost.
     """
 
     __slots__ = (
+        "charges",
         "closes",
         "closing",
         "fees",
         "gains",
+        "income",
         "prices",
         "put_in",
         "quantities",
@@ -119,13 +123,15 @@ class Line:
         self.closing = array("b")
         self.results = array("q")
         self.closes = Closes()
+        self.income: dict[int, int] = {}
+        self.charges: dict[int, int] = {}
 
     def copy(self) -> "Line":
         """Return an equal line that can be added to apart from this one."""
         line = Line(self.ticker)
         for name in self.__slots__:
             column = getattr(self, name)
-            setattr(line, name, column[:] if isinstance(column, list | array) else column)
+            setattr(line, name, copy(column))
         return line
 
     @property
@@ -158,6 +164,17 @@ class Line:
         for column in (self.prices, self.gains, self.fees, self.put_in, self.closing, self.results):
             column.append(0)
         return len(self.times) - 1
+
+    def pay(self, place: int, kind: str, amount: int) -> None:
+        """Note that an event brought cash: a dividend, or a fee, which is less than nothing.
+
+        The capital stays in use: it is in the shares.
+        """
+        self.gains[place] = amount
+        if kind == "fee":
+            self.charges[place] = -amount
+        else:
+            self.income[place] = amount
 
     def held_at(self, instant: int) -> int:
         """Return the quantity after all events before an instant."""
