@@ -63,7 +63,9 @@ class ResetAccount:
         now = self.venue.clock.now()
         balance = self.cash_balance
         if balance is None:
-            balance = _under(books, self.account_id, OPENING_KEY).amount
+            opened = _under(books, self.account_id, OPENING_KEY)
+            assert opened is not None  # noqa: S101 - every journal begins with it
+            balance = opened.amount
         canceled = _cancel(books, self.account_id, now)
         _give_up(account, self.venue, now)
         taken = cash_movement(CashMovementKind.adjustment, -account.cash, now, note=_REASON)
@@ -72,7 +74,7 @@ class ResetAccount:
             CashMovementKind.deposit, balance, now, key=self.key, note=self.note
         )
         if self.key is not None:
-            books.move_under(self.account_id, self.key)
+            books.note_key(self.account_id, self.key)
         account.enter(opening, now)
         return Reset(opening, canceled)
 
@@ -80,11 +82,13 @@ class ResetAccount:
         """Return the new balance of the reset that was done under this key, if one was."""
         if self.key is None:
             return None
-        if not books.is_movements_key(self.account_id, self.key):
+        if not books.is_entry_key(self.account_id, self.key):
             if books.order_under(self.account_id, self.key):
                 raise _another()
             return None
         found = _under(books, self.account_id, self.key)
+        if found is None:
+            raise _another()
         before = books.session.scalar(
             select(CashMovement.kind).where(
                 CashMovement.user_id == self.account_id, CashMovement.sequence == found.sequence - 1
@@ -121,10 +125,10 @@ def _give_up(account: AccountBook, venue: Venue, now: datetime) -> None:
         account.enter(entry, now, {ticker: NOTHING})
 
 
-def _under(books: Books, account_id: str, key: str) -> CashMovement:
-    return books.session.scalars(
+def _under(books: Books, account_id: str, key: str) -> CashMovement | None:
+    return books.session.scalar(
         select(CashMovement).where(CashMovement.user_id == account_id, CashMovement.key == key)
-    ).one()
+    )
 
 
 def _another() -> IdempotencyMismatch:

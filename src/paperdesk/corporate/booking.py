@@ -96,6 +96,7 @@ def enter(
     since: datetime | None = None,
 ) -> None:
     """Enter an adjustment, and what is held after it."""
+    books.note_key(notice.account_id, notice.key)
     books.account(notice.account_id).enter(entry, notice.effective_at, holdings, since)
 
 
@@ -112,7 +113,7 @@ def earlier_adjustment(
         )
     )
     if found is None:
-        if books.order_under(notice.account_id, notice.key) or books.is_movements_key(
+        if books.order_under(notice.account_id, notice.key) or books.is_entry_key(
             notice.account_id, notice.key
         ):
             raise _another()
@@ -127,20 +128,17 @@ def earlier_dividend(books: Books, notice: Notice, ticker: str) -> CashMovement 
 
     Raises IdempotencyMismatch where the key stands for something else.
     """
-    if not books.is_movements_key(notice.account_id, notice.key):
-        taken = select(PositionAdjustment.id).where(
-            PositionAdjustment.user_id == notice.account_id, PositionAdjustment.key == notice.key
-        )
-        if books.order_under(notice.account_id, notice.key) or books.session.scalar(taken):
+    if not books.is_entry_key(notice.account_id, notice.key):
+        if books.order_under(notice.account_id, notice.key):
             raise _another()
         return None
-    found = books.session.scalars(
+    found = books.session.scalar(
         select(CashMovement).where(
             CashMovement.user_id == notice.account_id, CashMovement.key == notice.key
         )
-    ).one()
-    said = (found.kind, found.ticker, found.note)
-    if said != (CashMovementKind.dividend, ticker, notice.note):
+    )
+    asked = (CashMovementKind.dividend, ticker, notice.note)
+    if found is None or (found.kind, found.ticker, found.note) != asked:
         raise _another()
     return found
 

@@ -206,7 +206,7 @@ class Dividend(_Action):
             effective_at=notice.effective_at,
             ticker=self.ticker,
         )
-        books.move_under(self.account_id, notice.key)
+        books.note_key(self.account_id, notice.key)
         account.enter(movement, notice.effective_at)
         return Acted(movement, self._reinvested(account, amount))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Insert, Select, insert
+from sqlalchemy import ClauseElement, Connection, Dialect, Insert, SelectBase, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, class_mapper
 from sqlalchemy.orm.attributes import manager_of_class
@@ -141,7 +141,7 @@ class _Compiled:
         self._binds = [
             (position[name], binder(compiled.binds[name].type, dialect)) for name in order
         ]
-        columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        columns = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self._results = [_reader(column.type, dialect) for column in columns]
         # The place of one row's values, where there may be more of them.
         self.values = self.text.rpartition(" VALUES ")[2] if isinstance(statement, Insert) else None

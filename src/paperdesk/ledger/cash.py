@@ -47,7 +47,7 @@ class MoveCash:
         self._check()
         account = books.account(self.account_id)
         if self.key is not None:
-            if books.is_movements_key(self.account_id, self.key):
+            if books.is_entry_key(self.account_id, self.key):
                 return Moved(self._earlier(books, self.key), replayed=True)
             if books.order_under(self.account_id, self.key):
                 raise IdempotencyMismatch(
@@ -70,7 +70,7 @@ class MoveCash:
         now = self.clock.now()
         movement = cash_movement(self.kind, self._change, now, key=self.key, note=self.note)
         if self.key is not None:
-            books.move_under(self.account_id, self.key)
+            books.note_key(self.account_id, self.key)
         account.enter(movement, now)
         return Moved(movement, replayed=False)
 
@@ -88,13 +88,13 @@ class MoveCash:
         check_key(self.key)
 
     def _earlier(self, books: Books, key: str) -> CashMovement:
-        movement = books.session.scalars(
+        movement = books.session.scalar(
             select(CashMovement).where(
                 CashMovement.user_id == self.account_id, CashMovement.key == key
             )
-        ).one()
+        )
         asked = (self.kind, self._change, self.note)
-        if asked != (movement.kind, movement.amount, movement.note):
+        if movement is None or asked != (movement.kind, movement.amount, movement.note):
             raise IdempotencyMismatch(
                 "This key was used before for another movement. Use a new key for a new one."
             )

@@ -57,7 +57,7 @@ class ChargeBorrowing:
         for ticker in account.tickers():
             key = f"{OWN_PREFIX}borrow:{self.day}:{ticker}"
             fee = self._fee(account, ticker)
-            if not fee or books.is_movements_key(self.account_id, key):
+            if not fee or books.is_entry_key(self.account_id, key):
                 continue
             _free_cash(books, account, fee, self.venue.clock.now())
             movement = cash_movement(
@@ -69,7 +69,7 @@ class ChargeBorrowing:
                 effective_at=self.ends_at,
                 ticker=ticker,
             )
-            books.move_under(self.account_id, key)
+            books.note_key(self.account_id, key)
             account.enter(movement, self.ends_at)
             charged.append(movement)
         return charged

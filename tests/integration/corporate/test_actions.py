@@ -1,17 +1,27 @@
 """Corporate actions: each is booked once under its key, and the proof replays it."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from paperdesk.accounts.reset import ResetAccount
 from paperdesk.corporate.booking import Acted, Notice
 from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState
 from paperdesk.ledger.accounts import ChangeRules
-from paperdesk.models import CostBasis, OrderClass, OrderStatus, OrderType, TimeInForce
+from paperdesk.ledger.cash import MoveCash
+from paperdesk.models import (
+    CashMovementKind,
+    CostBasis,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+)
 from paperdesk.orders.commands.match_orders import MatchOrders
 from paperdesk.orders.resting import Watermark
 from paperdesk.orders.terms import StopLoss
@@ -315,6 +325,40 @@ async def test_who_is_short_owes_the_dividend(desk: TradingDesk) -> None:
     await desk.trade("sell", "10")
     await act(desk, Dividend(notice(desk), "AAPL", Decimal(2)))
     assert (await desk.ledger.account("default")).cash_balance == 10_980
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_key_stands_for_one_thing_whatever_came_first(
+    desk: TradingDesk, *, at_once: bool
+) -> None:
+    """Orders, cash, dividends, other actions and resets share the keys of an account."""
+    await desk.trade("buy", "10")
+    commands: list[Callable[[str], Any]] = [
+        lambda key: desk.order("buy", "1", client_order_id=key),
+        lambda key: MoveCash("default", CashMovementKind.deposit, Decimal(5), desk.clock, key),
+        lambda key: Dividend(notice(desk, key), "AAPL", Decimal(1)),
+        lambda key: Split(notice(desk, key), "AAPL", 2, 1),
+        lambda key: ResetAccount("default", desk.venue, Decimal(5000), key),
+    ]
+    for n, first in enumerate(commands):
+        for m, second in enumerate(commands):
+            key = f"{n}-{m}"
+            if n == m:
+                continue
+            if at_once:
+                done = await asyncio.gather(
+                    *(desk.ledger.submit(make(key)) for make in (first, second)),
+                    return_exceptions=True,
+                )
+                outcome = done[1]
+            else:
+                await desk.ledger.submit(first(key))
+                (outcome,) = await asyncio.gather(
+                    desk.ledger.submit(second(key)), return_exceptions=True
+                )
+            assert isinstance(outcome, IdempotencyMismatch), (n, m, outcome)
+            await desk.trade("buy", "0.1")
+    assert await problems_found(desk.database) == []
 
 
 async def test_a_key_of_the_desk_and_the_future_are_refused(desk: TradingDesk) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, event, exists, select
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from paperdesk.errors import NotFound
@@ -17,7 +17,7 @@ from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.views import AccountView, read_view
-from paperdesk.models import CashMovement, Order
+from paperdesk.models import Order
 
 
 class Batch(NamedTuple):
@@ -37,7 +37,7 @@ class Books:
         self._accounts: dict[str, AccountBook] = {}
         self._keys: Collection[str] = ()
         self._used_keys: set[tuple[str, str]] | None = None
-        self._moved_under: set[tuple[str, str]] | None = None
+        self._noted_keys: set[tuple[str, str]] | None = None
         self._placed: dict[tuple[str, str], Order] = {}
         self._orders: list[Order] = []
         self._known: dict[str, Order] = {}
@@ -137,25 +137,23 @@ class Books:
         self._write()
         return rows.fills_of(self.connection, order.id)
 
-    def is_movements_key(self, account_id: str, key: str) -> bool:
-        """Say whether cash was moved under a key, ever or in this batch."""
-        if (account_id, key) in self._movement_keys():
+    def is_entry_key(self, account_id: str, key: str) -> bool:
+        """Say whether cash was moved or a position adjusted under a key, ever or in this batch."""
+        if (account_id, key) in self._entry_keys():
             return True
-        return key not in self._keys and bool(
-            self.session.scalar(
-                select(exists().where(CashMovement.user_id == account_id, CashMovement.key == key))
-            )
-        )
+        if key in self._keys:
+            return False
+        return bool(rows.entry_keys_used(self.connection, [account_id], [key]))
 
-    def move_under(self, account_id: str, key: str) -> None:
-        """Note that cash is moved under a key."""
-        self._movement_keys().add((account_id, key))
+    def note_key(self, account_id: str, key: str) -> None:
+        """Note that an entry of the journal which is no trade is made under a key."""
+        self._entry_keys().add((account_id, key))
 
-    def _movement_keys(self) -> set[tuple[str, str]]:
-        if self._moved_under is None:
-            found = rows.movement_keys_used(self.connection, self._accounts, self._keys)
-            self._moved_under = set(found)
-        return self._moved_under
+    def _entry_keys(self) -> set[tuple[str, str]]:
+        if self._noted_keys is None:
+            found = rows.entry_keys_used(self.connection, self._accounts, self._keys)
+            self._noted_keys = set(found)
+        return self._noted_keys
 
     def place(self, order: Order) -> None:
         """Take a new order into the books, with what it sets aside."""

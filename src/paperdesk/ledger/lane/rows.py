@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute
@@ -165,14 +166,14 @@ def keys_used(
     return [(account_id, key) for account_id, key in found]
 
 
-def movement_keys_used(
+def entry_keys_used(
     connection: Connection, account_ids: Collection[str], keys: Collection[str]
 ) -> list[tuple[str, str]]:
-    """Return which (account, key) of these accounts and keys a cash movement has."""
+    """Return which (account, key) of these a cash movement or a position adjustment has."""
     if not keys:
         return []
     accounts, keys = padded(account_ids), padded(keys)
-    found = _moved(len(accounts), len(keys)).rows(connection, accounts + keys)
+    found = _entered(len(accounts), len(keys)).rows(connection, accounts + keys)
     return [(account_id, key) for account_id, key in found]
 
 
@@ -302,24 +303,30 @@ def _lock(count: int) -> Prepared:
 
 @cache
 def _used(accounts: int, keys: int) -> Prepared:
-    return _keys_in(Order.user_id, Order.client_order_id, accounts, keys)
+    return _keys_in([(Order.user_id, Order.client_order_id)], accounts, keys)
 
 
 @cache
-def _moved(accounts: int, keys: int) -> Prepared:
-    return _keys_in(CashMovement.user_id, CashMovement.key, accounts, keys)
+def _entered(accounts: int, keys: int) -> Prepared:
+    tables = (CashMovement, PositionAdjustment)
+    return _keys_in([(table.user_id, table.key) for table in tables], accounts, keys)
 
 
 def _keys_in(
-    account: InstrumentedAttribute[str], key: InstrumentedAttribute[str], accounts: int, keys: int
+    columns: Sequence[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str]]],
+    accounts: int,
+    keys: int,
 ) -> Prepared:
     account_names = numbered("account", accounts)
     key_names = numbered("key", keys)
-    statement = select(account, key).where(
-        account.in_([bindparam(name) for name in account_names]),
-        key.in_([bindparam(name) for name in key_names]),
-    )
-    return Prepared(statement, account_names + key_names)
+    queries = [
+        select(account, key).where(
+            account.in_([bindparam(name) for name in account_names]),
+            key.in_([bindparam(name) for name in key_names]),
+        )
+        for account, key in columns
+    ]
+    return Prepared(union_all(*queries), account_names + key_names)
 
 
 _BY_KEY = _select_orders(

@@ -124,14 +124,14 @@ class PlaceOrder:
 def earlier_order(books: Books, sender: Sender) -> Order | None:
     """Return the order that was placed under the sender's key, if any was.
 
-    Raises IdempotencyMismatch where the key was used for a movement of cash.
+    Raises IdempotencyMismatch where the key was used for something else than an order.
     """
     if sender.client_order_id is None:
         return None
     earlier = books.order_under(sender.account_id, sender.client_order_id)
-    if earlier is None and books.is_movements_key(sender.account_id, sender.client_order_id):
+    if earlier is None and books.is_entry_key(sender.account_id, sender.client_order_id):
         raise IdempotencyMismatch(
-            "This key was used before for a movement of cash. Use a new key for an order."
+            "This key was used before for something else than an order. Use a new key for an order."
         )
     return earlier
 
