@@ -1,10 +1,11 @@
 """Orders that rest, the real desk beside the reference model: they agree in every digit.
 
-Random orders of every kind, prices, volumes, fill models, replacements, cancellations, deposits and
-days that end. `MODEL_SEED` repeats a run, `MODEL_STEPS` makes it longer.
+Random orders of every kind, prices, volumes, fill models, replacements, cancellations, splits,
+dividends, fees, resets and days that end. `MODEL_SEED` repeats a run, `MODEL_STEPS` makes it longer.
 """
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from paperdesk.accounts.reset import ResetAccount
 from paperdesk.clock import ManualClock
 from paperdesk.corporate.booking import Notice
 from paperdesk.corporate.commands import Dividend, Split
@@ -60,28 +62,31 @@ class Driver:
         self.outcomes = Counter[str]()
 
     async def step(self) -> None:
-        match self.rng.randrange(14):
-            case 0 | 1 | 2 | 3 | 4:
-                await self.place()
-            case 5:
-                await self.cancel()
-            case 6:
-                await self.replace()
-            case 12 if self.rng.random() < 0.3:
-                await self.split()
-            case 13:
-                await self.pay()
-            case 7 if self.rng.random() < 0.3:
-                await self.set_rules()
-            case 8 if self.rng.random() < 0.4:
-                self.desk.clock.advance(timedelta(hours=7))
-                self.model.now = self.desk.clock.now()
-                if self.model.now >= self.model.day_ends:
-                    self.model.day_ends += timedelta(days=1)
-                for ticker in TICKERS:
-                    await self.move(ticker)
-            case _:
-                await self.move(self.rng.choice(TICKERS))
+        acts: dict[Callable[[], Awaitable[None]], float] = {
+            self.place: 5,
+            self.cancel: 1,
+            self.replace: 1,
+            self.split: 0.3,
+            self.pay: 1,
+            self.set_rules: 0.3,
+            self.wait: 0.4,
+            self.reset: 0.06,
+            self.tick: 5,
+        }
+        (act,) = self.rng.choices([*acts], [*acts.values()])
+        await act()
+
+    async def wait(self) -> None:
+        """Let hours pass, perhaps into another day."""
+        self.desk.clock.advance(timedelta(hours=7))
+        self.model.now = self.desk.clock.now()
+        if self.model.now >= self.model.day_ends:
+            self.model.day_ends += timedelta(days=1)
+        for ticker in TICKERS:
+            await self.move(ticker)
+
+    async def tick(self) -> None:
+        await self.move(self.rng.choice(TICKERS))
 
     async def move(
         self, ticker: str, to: Fraction | None = None, traded: Fraction | None = None
@@ -211,6 +216,12 @@ class Driver:
             return
         fee = MoveCash(account, CashMovementKind.fee, amount, self.desk.clock)
         self.compare(self.model.fee(account, Fraction(amount)), await self.submit(fee))
+
+    async def reset(self) -> None:
+        account, cash = self.rng.choice(ACCOUNTS), Decimal(self.rng.randrange(5_000, 20_000))
+        self.model.reset(account, Fraction(cash))
+        await self.desk.ledger.submit(ResetAccount(account, self.desk.venue, cash))
+        self.outcomes["reset"] += 1
 
     def notice(self, account: str) -> Notice:
         self.count += 1

@@ -212,9 +212,17 @@ class Account:
             assert entry.ticker is not None
             if entry.ticker in self.held:
                 self.held[entry.ticker] = self.after_split(entry)
+        elif entry.kind == "reset":
+            assert entry.ticker is not None
+            self.moved -= self.cost(entry.ticker)
+            del self.held[entry.ticker]
         elif entry.ticker is None:
             self.cash += entry.value
             self.moved += entry.value
+            if entry.kind == "adjustment":
+                # A new chapter: what was made is what it begins with.
+                self.moved += self.realized
+                self.realized = ZERO
         else:
             way = 1 if entry.kind == "buy" else -1
             self.cash -= way * entry.value

@@ -252,6 +252,17 @@ class ReferenceBroker(ReferenceDesk):
         account.enter(Entry(account.next, "fee", -amount, self.now))
         return None
 
+    def reset(self, name: str, cash: Fraction) -> None:
+        """Begin an account anew: orders, positions and cash go, the new balance comes."""
+        account = self.accounts[name]
+        for order in self.of(name):
+            if order.status in OPEN:
+                self._end(order, "canceled")
+        for ticker in sorted(account.held):
+            account.enter(Entry(account.next, "reset", ZERO, self.now, ticker))
+        account.enter(Entry(account.next, "adjustment", -account.cash, self.now))
+        account.enter(Entry(account.next, "deposit", cash, self.now))
+
     def match(self, ticker: str) -> None:
         """Do what the present price of a ticker means, and end the orders whose time is over."""
         for order in [o for o in self.orders if o.status in OPEN]:
