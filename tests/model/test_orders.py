@@ -1,7 +1,8 @@
 """Orders that rest, the real desk beside the reference model: they agree in every digit.
 
 Random orders of every kind, prices, volumes, fill models, replacements, cancellations, splits,
-dividends, fees, resets and days that end. `MODEL_SEED` repeats a run, `MODEL_STEPS` makes it longer.
+dividends, fees, resets and days that end. `MODEL_SEED` repeats a run, `MODEL_STEPS` makes it
+longer.
 """
 
 from collections import Counter
