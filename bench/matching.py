@@ -64,7 +64,7 @@ async def _measure(part: Part, path: Path, orders: int) -> None:
         ledger = Ledger(database, listeners=[matcher.heard_orders])
         _tick(board, matcher, _PRICE, 0)
         started = time.perf_counter()
-        await matcher.begin()
+        await matcher.begin(ledger)
         loaded = time.perf_counter() - started
         await matcher.match(ledger)
         used, took = [], []

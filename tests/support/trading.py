@@ -100,7 +100,7 @@ class TradingDesk:
         """Give a ticker a price, and have matched what it means."""
         if not self._matches:
             self._matches = True
-            await self.matcher.begin()
+            await self.matcher.begin(self.ledger)
         self.price(ticker, price, volume)
         self.matcher.heard_prices([ticker])
         await self.matcher.match(self.ledger)

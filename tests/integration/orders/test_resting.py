@@ -128,7 +128,7 @@ async def test_a_stale_quote_fills_nothing(desk: TradingDesk) -> None:
     desk.price("AAPL", "90")
     desk.matcher.heard_prices(["AAPL"])
     desk.clock.advance(timedelta(seconds=11))
-    await desk.matcher.begin()
+    await desk.matcher.begin(desk.ledger)
     await desk.matcher.match(desk.ledger)
     assert await states(desk, order) == ["new"]
     with pytest.raises(PriceUnavailable):

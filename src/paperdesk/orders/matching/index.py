@@ -85,6 +85,10 @@ class OrderIndex:
         """Return how many orders rest."""
         return len(self._orders)
 
+    def accounts(self) -> set[str]:
+        """Return the accounts that have an order."""
+        return {order.user_id for order in self._orders.values()}
+
     def put(self, order: Resting, price: Decimal | None = None) -> None:
         """Take an order in, or as it is now; `price` is the latest one, from which it may trail.
 

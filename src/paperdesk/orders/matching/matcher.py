@@ -31,6 +31,7 @@ _REMEMBER_EVERY: Final = timedelta(seconds=5)
 """How often the watermarks of trailing orders are stored: so much a crash may loosen a stop."""
 
 _LOADED_AT_ONCE: Final = 1_000
+_READ_AT_ONCE: Final = 100
 
 ORDERS: Final = "paperdesk_orders"
 """The channel on which a process tells of the orders that it changed."""
@@ -84,16 +85,21 @@ class Matcher:
             self._named.extend(message.split())
             self._woken.set()
 
-    async def begin(self) -> None:
-        """Take in the open orders of the database, and from now on what is told of others."""
+    async def begin(self, ledger: Ledger) -> None:
+        """Take in the open orders of the database, and from now on what is told of others.
+
+        And have their accounts read: else the first price that fills many would wait for that.
+        """
         self._runs = True
         await self._load()
+        for some in _chunks(sorted(self._index.accounts()), _READ_AT_ONCE):
+            await asyncio.gather(*(ledger.account(account_id) for account_id in some))
         self._moved.update(quote.ticker for quote in self._venue.board.all())
 
     async def run(self, ledger: Ledger) -> None:
         """Match for ever."""
         try:
-            await self.begin()
+            await self.begin(ledger)
             while True:
                 await self.match(ledger)
                 await happens_within(self._woken, PATIENCE, self._venue.clock)
