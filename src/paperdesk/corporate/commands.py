@@ -214,33 +214,31 @@ class Dividend(_Action):
         if self.reinvest_at is None or amount < 0:
             return []
         shares = booking.shares_for(amount, self.reinvest_at)
-        if not shares:
-            return []
-        trade = book_without_order(
-            account,
-            self.ticker,
-            Side.buy,
-            quantity=shares,
-            price=self.reinvest_at,
-            now=self.notice.effective_at,
-            source=SOURCE,
-        )
-        return [trade]
+        return _trade(account, self.notice, self.ticker, shares, self.reinvest_at)
 
 
 def _sell_fraction(
     account: AccountBook, notice: Notice, ticker: str, price: Decimal | None
 ) -> list[Trade]:
     """Sell the fraction of a share that is held, or buy back that which is sold short."""
-    held = account.holding(ticker).quantity
-    fraction = abs(held) % 1
-    if price is None or not fraction:
+    if price is None:
+        return []
+    # Its sign is that of what is held.
+    fraction = account.holding(ticker).quantity % 1
+    return _trade(account, notice, ticker, -fraction, price)
+
+
+def _trade(
+    account: AccountBook, notice: Notice, ticker: str, shares: Decimal, price: Decimal
+) -> list[Trade]:
+    """Buy shares, or with less than 0 sell them, as a part of an action; none are no trade."""
+    if not shares:
         return []
     trade = book_without_order(
         account,
         ticker,
-        Side.sell if held > 0 else Side.buy,
-        quantity=fraction,
+        Side.buy if shares > 0 else Side.sell,
+        quantity=abs(shares),
         price=price,
         now=notice.effective_at,
         source=SOURCE,
