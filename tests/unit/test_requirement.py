@@ -1,15 +1,19 @@
 """What an account must be worth that sold something short."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperdesk.clock import ManualClock
 from paperdesk.ledger.booking import value_of
 from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.rules import PLAIN, Rules
 from paperdesk.margin.requirement import Requirement, requirement_of, shares_worth
+from paperdesk.market.quotes import QuoteBoard, Tick
+from support.databases import START
 
 PERCENT = st.integers(0, 300).map(Decimal)
 
@@ -18,19 +22,26 @@ def held(**positions: tuple[str, str]) -> list[tuple[str, Holding]]:
     return [(name, Holding(Decimal(q), Decimal(c))) for name, (q, c) in positions.items()]
 
 
+def board(**prices: int) -> QuoteBoard:
+    clock = ManualClock(START)
+    found = QuoteBoard(clock, timedelta(seconds=1))
+    for ticker, price in prices.items():
+        found.put(ticker, Tick(Decimal(price), START), "test", START)
+    return found
+
+
 def test_it_counts_cash_and_all_positions_at_their_prices() -> None:
-    prices = {"SHRT": Decimal(120), "LONG": Decimal(50)}
-    found = requirement_of(
-        Decimal(1500), held(SHRT=("-10", "-1000"), LONG=("4", "150")), PLAIN, prices.get
-    )
+    shorts = held(SHRT=("-10", "-1000"), LONG=("4", "150"))
+    found = requirement_of(Decimal(1500), shorts, PLAIN, board(SHRT=120, LONG=50))
     # 1,500 - 1,200 + 200; 30 % of 1,200.
     assert found == Requirement(Decimal(500), Decimal(1200), Decimal(360))
+    assert found is not None
     assert not found.is_missed
 
 
-def test_what_never_had_a_price_is_worth_what_it_cost() -> None:
-    found = requirement_of(Decimal(1500), held(SHRT=("-10", "-1000")), PLAIN, lambda _: None)
-    assert (found.equity, found.short_value) == (500, 1000)
+def test_nobody_is_called_while_a_price_is_missing() -> None:
+    shorts = held(SHRT=("-10", "-1000"), LONG=("4", "150"))
+    assert requirement_of(Decimal(1), shorts, PLAIN, board(SHRT=120)) is None
 
 
 @pytest.mark.parametrize(("equity", "missed"), [("360", False), ("359.999999", True)])

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from paperdesk.errors import IdempotencyMismatch
 from paperdesk.ledger.accounts import OPENING_KEY
-from paperdesk.ledger.cash import check_key
+from paperdesk.ledger.cash import begins_chapter, check_key
 from paperdesk.ledger.entries import cash_movement, position_adjustment
 from paperdesk.ledger.holdings import NOTHING
 from paperdesk.ledger.lane.account_book import AccountBook
@@ -89,13 +89,8 @@ class ResetAccount:
         found = _under(books, self.account_id, self.key)
         if found is None:
             raise _another()
-        before = books.session.scalar(
-            select(CashMovement.kind).where(
-                CashMovement.user_id == self.account_id, CashMovement.sequence == found.sequence - 1
-            )
-        )
-        is_other = self.cash_balance not in {None, found.amount}
-        if before is not CashMovementKind.adjustment or found.note != self.note or is_other:
+        is_other = self.cash_balance not in {None, found.amount} or found.note != self.note
+        if is_other or not begins_chapter(books, found):
             raise _another()
         return found
 

@@ -96,7 +96,7 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
     """
     database: Database = request.app.state.database
     now = request.app.state.market.clock.now()
-    account_id = _new_id(only_key(request))
+    account_id = _new_id("account", only_key(request))
 
     def begin(session: Session) -> None:
         open_account(
@@ -177,8 +177,7 @@ async def clone(request: Request, account_id: _AccountId, body: CloneRequest) ->
     """
     database: Database = request.app.state.database
     venue: Venue = request.app.state.venue
-    key = only_key(request)
-    clone_id = _new_id(None if key is None else f"{account_id}:{key}")
+    clone_id = _new_id(f"clone:{account_id}", only_key(request))
 
     def begin(session: Session) -> None:
         clone_account(
@@ -252,9 +251,9 @@ def _shown(profile: UserProfile, rules: AccountRules | None) -> AccountAnswer:
     )
 
 
-def _new_id(key: str | None) -> str:
-    """Return the id of a new account: under a key always the same."""
-    return new_id() if key is None else str(uuid5(NAMESPACE_URL, f"paperdesk:account:{key}"))
+def _new_id(kind: str, key: str | None) -> str:
+    """Return the id of a new account: under a key of its kind always the same."""
+    return new_id() if key is None else str(uuid5(NAMESPACE_URL, f"paperdesk:{kind}:{key}"))
 
 
 async def _says_the_same(

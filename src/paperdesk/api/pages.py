@@ -34,13 +34,13 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def _on_the_calendar(moment: datetime) -> datetime:
+def on_the_calendar(moment: datetime) -> datetime:
     """Return an instant that no arithmetic pushes off Python's calendar, nor a database's."""
     return max(_EARLIEST, min(moment, LATEST)).astimezone(UTC)
 
 
 Bound = Annotated[
-    Annotated[AwareDatetime, AfterValidator(_on_the_calendar)] | None,
+    Annotated[AwareDatetime, AfterValidator(on_the_calendar)] | None,
     Query(description="RFC 3339 with a zone.", examples=["2026-11-22T00:00:00Z"]),
 ]
 """An end of a span of time, as a query parameter."""

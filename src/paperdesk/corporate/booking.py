@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest
 from paperdesk.ledger.cash import check_key
 from paperdesk.ledger.entries import position_adjustment
 from paperdesk.ledger.holdings import Holding
+from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
     CashMovement,
@@ -46,6 +47,42 @@ class Notice:
         check_key(self.key)
         if self.effective_at > self.now:
             raise InvalidRequest("effective_at: lies in the future. Enter it when it is due.")
+
+
+def check_held(account: AccountBook, notice: Notice, ticker: str) -> None:
+    """Raise InvalidRequest for an action that took effect before what it is about was held."""
+    since = account.opened_at(ticker)
+    if since is not None and notice.effective_at < since:
+        raise InvalidRequest(
+            f"effective_at: {ticker} is held since {since:%Y-%m-%d %H:%M:%S} UTC. Give a later "
+            "time, or none for now."
+        )
+
+
+def check_order(books: Books, notice: Notice, ticker: str) -> None:
+    """Raise InvalidRequest for an action dated before the last entry about a ticker.
+
+    What it changes are the shares that are held now: dated earlier it would be about others.
+    """
+    check_held(books.account(notice.account_id), notice, ticker)
+    trades, actions = Trade, PositionAdjustment
+    named = (actions.ticker == ticker) | (actions.new_ticker == ticker)
+    mine = notice.account_id
+    times = [
+        books.session.scalar(query)
+        for query in (
+            select(func.max(trades.executed_at)).where(
+                trades.user_id == mine, trades.ticker == ticker
+            ),
+            select(func.max(actions.effective_at)).where(actions.user_id == mine, named),
+        )
+    ]
+    last = max((time for time in times if time is not None), default=None)
+    if last is not None and notice.effective_at < last:
+        raise InvalidRequest(
+            f"effective_at: the last entry about {ticker} is of {last:%Y-%m-%d %H:%M:%S} UTC. "
+            "Actions are booked in the order of time: give a later one, or none for now."
+        )
 
 
 @dataclass(frozen=True, slots=True)

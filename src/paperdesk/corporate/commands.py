@@ -7,9 +7,12 @@ from typing import Final
 from paperdesk.corporate import open_orders
 from paperdesk.corporate.booking import (
     SOURCE,
+    ZERO,
     Acted,
     Notice,
     adjustment,
+    check_held,
+    check_order,
     earlier_adjustment,
     earlier_dividend,
     enter,
@@ -18,8 +21,8 @@ from paperdesk.errors import InsufficientCash, InvalidRequest
 from paperdesk.ledger import adjusting, booking
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES
 from paperdesk.ledger.entries import cash_movement
-from paperdesk.ledger.fills import book_without_order, cash_there
-from paperdesk.ledger.holdings import NOTHING
+from paperdesk.ledger.fills import SetAside, book_without_order, cash_there
+from paperdesk.ledger.holdings import NOTHING, Holding
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
@@ -77,15 +80,19 @@ class Split(_Action):
             return Acted(earlier, replayed=True)
         account = books.account(self.account_id)
         held = account.holding(self.ticker)
+        check_order(books, self.notice, self.ticker)
         if not held.quantity and not books.open_orders(self.account_id, self.ticker):
             return Acted(None)
         after = adjusting.split(held, *ratio) if held.quantity else NOTHING
-        enter(books, self.notice, entry, {self.ticker: after} if held.quantity else {})
+        with account.whole():
+            enter(books, self.notice, entry, {self.ticker: after} if held.quantity else {})
+            # Orders, which are cut to whole shares then, are to close none of the fraction.
+            fraction = after.quantity % 1
+            sold = _in_lieu(account, self.notice, self.ticker, fraction, self.cash_in_lieu)
         whole = self.cash_in_lieu is not None
         changed, canceled = open_orders.split_orders(
             books, self.notice, self.ticker, ratio, entry.id, whole=whole
         )
-        sold = _sell_fraction(account, self.notice, self.ticker, self.cash_in_lieu)
         return Acted(entry, sold, changed, canceled)
 
 
@@ -105,10 +112,13 @@ class SymbolChange(_Action):
             return Acted(earlier, replayed=True)
         account = books.account(self.account_id)
         held, since = account.holding(self.ticker), account.opened_at(self.ticker)
+        for ticker in (self.ticker, self.new_ticker):
+            check_order(books, self.notice, ticker)
         if not held.quantity and not books.open_orders(self.account_id, self.ticker):
             return Acted(None)
         there = account.holding(self.new_ticker)
         became = adjusting.merged(there, account.opened_at(self.new_ticker), held, since)
+        _check_size(became)
         # The orders first: what they set aside goes with the shares.
         changed, canceled = open_orders.rename_orders(
             books, self.notice, self.ticker, self.new_ticker, entry.id
@@ -154,15 +164,18 @@ class SpinOff(_Action):
         )
         if (earlier := earlier_adjustment(books, self.notice, entry)) is not None:
             return Acted(earlier, replayed=True)
+        for ticker in (self.ticker, self.new_ticker):
+            check_order(books, self.notice, ticker)
         if not quantity:
             return Acted(None)
         left, given = adjusting.spun_off(held, quantity, cost)
         there = account.holding(self.new_ticker)
         became = adjusting.merged(there, account.opened_at(self.new_ticker), given, since)
-        if abs(became.quantity) > booking.LARGEST_AMOUNT:
-            raise InvalidRequest("A position may have at most 1,000,000,000 shares.")
-        enter(books, self.notice, entry, {self.ticker: left, self.new_ticker: became}, since)
-        sold = _sell_fraction(account, self.notice, self.new_ticker, self.cash_in_lieu)
+        _check_size(became)
+        with account.whole():
+            enter(books, self.notice, entry, {self.ticker: left, self.new_ticker: became}, since)
+            fraction = quantity % 1
+            sold = _in_lieu(account, self.notice, self.new_ticker, fraction, self.cash_in_lieu)
         return Acted(entry, sold)
 
 
@@ -185,6 +198,7 @@ class Dividend(_Action):
             return Acted(earlier, replayed=True)
         account = books.account(self.account_id)
         held = account.holding(self.ticker).quantity
+        check_held(account, self.notice, self.ticker)
         shares = held if self.quantity is None else self.quantity
         amount = booking.value_of(shares, self.per_share)
         if not amount:
@@ -206,32 +220,45 @@ class Dividend(_Action):
             effective_at=notice.effective_at,
             ticker=self.ticker,
         )
+        with account.whole():
+            account.enter(movement, notice.effective_at)
+            bought = self._reinvested(account, amount)
         books.note_key(self.account_id, notice.key)
-        account.enter(movement, notice.effective_at)
-        return Acted(movement, self._reinvested(account, amount))
+        return Acted(movement, bought)
 
     def _reinvested(self, account: AccountBook, amount: Decimal) -> list[Trade]:
         if self.reinvest_at is None or amount < 0:
             return []
         shares = booking.shares_for(amount, self.reinvest_at)
-        return _trade(account, self.notice, self.ticker, shares, self.reinvest_at)
+        brought = SetAside(amount, ZERO)
+        return _trade(account, self.notice, self.ticker, shares, self.reinvest_at, brought)
 
 
-def _sell_fraction(
-    account: AccountBook, notice: Notice, ticker: str, price: Decimal | None
+def _in_lieu(
+    account: AccountBook, notice: Notice, ticker: str, fraction: Decimal, price: Decimal | None
 ) -> list[Trade]:
-    """Sell the fraction of a share that is held, or buy back that which is sold short."""
+    """Sell the fraction of a share that an action left, or buy back that which is sold short.
+
+    What orders set aside does not matter: they are cut so that they close none of it.
+    """
     if price is None:
         return []
-    # Its sign is that of what is held.
-    fraction = account.holding(ticker).quantity % 1
-    return _trade(account, notice, ticker, -fraction, price)
+    reserved = abs(account.holding(ticker).quantity) - account.available_shares(ticker)
+    return _trade(account, notice, ticker, -fraction, price, SetAside(ZERO, reserved))
 
 
 def _trade(
-    account: AccountBook, notice: Notice, ticker: str, shares: Decimal, price: Decimal
+    account: AccountBook,
+    notice: Notice,
+    ticker: str,
+    shares: Decimal,
+    price: Decimal,
+    set_aside: SetAside,
 ) -> list[Trade]:
-    """Buy shares, or with less than 0 sell them, as a part of an action; none are no trade."""
+    """Buy shares, or with less than 0 sell them, as a part of an action; none are no trade.
+
+    `set_aside` is what is there for it.
+    """
     if not shares:
         return []
     trade = book_without_order(
@@ -242,8 +269,14 @@ def _trade(
         price=price,
         now=notice.effective_at,
         source=SOURCE,
+        set_aside=set_aside,
     )
     return [trade]
+
+
+def _check_size(holding: Holding) -> None:
+    if abs(holding.quantity) > booking.LARGEST_AMOUNT:
+        raise InvalidRequest("A position may have at most 1,000,000,000 shares.")
 
 
 def _check_ratio(numerator: int, denominator: int) -> None:

@@ -4,7 +4,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from paperdesk.corporate.booking import ZERO, Notice
-from paperdesk.ledger.booking import EXACT, LARGEST_AMOUNT, PRICE_PLACES
+from paperdesk.ledger.booking import EXACT, LARGEST_AMOUNT, PRICE_PLACES, money
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus
 from paperdesk.orders import linked
@@ -35,7 +35,7 @@ def split_orders(
         if order.closed_at is not None:
             # Canceled with one that it is linked to.
             continue
-        state = _after_split(order, ratio, places)
+        state = _after_split(books, order, ratio, places)
         if state is None:
             reason = "The split left nothing of it."
             linked.end(books, order, OrderStatus.canceled, notice.now, reason)
@@ -46,17 +46,20 @@ def split_orders(
     return changed, canceled
 
 
-def _after_split(order: Order, ratio: tuple[int, int], places: Decimal) -> dict[str, Any] | None:
+def _after_split(
+    books: Books, order: Order, ratio: tuple[int, int], places: Decimal
+) -> dict[str, Any] | None:
     """Return the size and prices of an order after a split; None where it has none."""
     numerator, denominator = ratio
-    state: dict[str, Any] = {}
+    aside = _cut(order.reserved_quantity, numerator, denominator, places)
+    state: dict[str, Any] = {"reserved_quantity": aside}
     if order.quantity is not None:
         left = _cut(order.quantity - order.filled_quantity, numerator, denominator, places)
         if not 0 < left <= LARGEST_AMOUNT:
             return None
         state["quantity"] = order.filled_quantity + left
-        aside = _cut(order.reserved_quantity, numerator, denominator, places)
         state["reserved_quantity"] = min(aside, left)
+        state["reserved_cash"] = _cash_after_split(books, order, left)
     for name in _PRICES:
         price = getattr(order, name)
         if price is None:
@@ -70,6 +73,19 @@ def _after_split(order: Order, ratio: tuple[int, int], places: Decimal) -> dict[
     return state
 
 
+def _cash_after_split(books: Books, order: Order, left: Decimal) -> Decimal:
+    """Return the cash that an order sets aside after a split: a share may cost a commission more.
+
+    It is not made to set more aside than there is: the order is refused when it is filled, then.
+    """
+    account = books.account(order.user_id)
+    if not order.reserved_cash or not account.rules.commission_per_share:
+        return order.reserved_cash
+    more = account.rules.commission_per_share * (left - linked.still_to_fill(order))
+    there = max(ZERO, account.available_cash + order.reserved_cash)
+    return max(ZERO, min(money(order.reserved_cash + more), there))
+
+
 def rename_orders(
     books: Books, notice: Notice, ticker: str, new_ticker: str, entry_id: str
 ) -> tuple[list[Order], list[Order]]:
@@ -79,13 +95,14 @@ def rename_orders(
     """
     changed: list[Order] = []
     canceled: list[Order] = []
+    # Those first: the exits of an entry are released under the name that its shares still have.
     for order in books.open_orders(notice.account_id, ticker):
-        if order.closed_at is not None:
-            continue
-        if order.filled_quantity:
+        if order.closed_at is None and order.filled_quantity:
             reason = f"{ticker} became {new_ticker}; what was filled of it stays."
             linked.end(books, order, OrderStatus.canceled, notice.now, reason)
             canceled.append(order)
+    for order in books.open_orders(notice.account_id, ticker):
+        if order.closed_at is not None:
             continue
         cash, shares = order.reserved_cash, order.reserved_quantity
         # What it sets aside is noted by ticker: freed under the old, set aside under the new name.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, RootModel
 
 from paperdesk.api.codec import AmountIn, Answer, Ask, Label, Note
+from paperdesk.api.pages import on_the_calendar
 from paperdesk.api.problems import Problem
 from paperdesk.corporate.booking import Acted, Notice
 from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
@@ -48,7 +49,7 @@ class _Action(Ask):
     ]
     ticker: _Ticker
     effective_at: Annotated[
-        AwareDatetime | None,
+        Annotated[AwareDatetime, AfterValidator(on_the_calendar)] | None,
         Field(description="When it took effect; not in the future, and now if it is left out"),
     ] = None
     every_account: Annotated[

@@ -42,7 +42,8 @@ class ChangeRules:
         """
         account = books.account(self.account_id)
         rules = replace(account.rules, **self.changes)
-        if account.short_collateral and not rules.short_selling:
+        is_short = any(account.holding(ticker).quantity < 0 for ticker in account.tickers())
+        if is_short and not rules.short_selling:
             raise InvalidState(
                 "Shares are sold short in this account. Buy them back, then switch it off."
             )

@@ -94,11 +94,26 @@ class MoveCash:
             )
         )
         asked = (self.kind, self._change, self.note)
-        if movement is None or asked != (movement.kind, movement.amount, movement.note):
+        if (
+            movement is None
+            or asked != (movement.kind, movement.amount, movement.note)
+            or begins_chapter(books, movement)
+        ):
             raise IdempotencyMismatch(
                 "This key was used before for another movement. Use a new key for a new one."
             )
         return movement
+
+
+def begins_chapter(books: Books, movement: CashMovement) -> bool:
+    """Say whether a movement is the balance that a reset account began with."""
+    before = books.session.scalar(
+        select(CashMovement.kind).where(
+            CashMovement.user_id == movement.user_id,
+            CashMovement.sequence == movement.sequence - 1,
+        )
+    )
+    return before is CashMovementKind.adjustment
 
 
 def check_key(key: str | None) -> None:

@@ -60,7 +60,15 @@ def book_fill(
     """
     account = books.account(order.user_id)
     fill = fill_of(
-        account, order.ticker, order.side, quantity, price, fee, now, set_aside, order.lots
+        account,
+        order.ticker,
+        order.side,
+        quantity,
+        price,
+        fee,
+        now,
+        set_aside,
+        _lots_left(account, order),
     )
     trade = trade_of(fill, order.ticker, order.side, quantity, price, fee, now)
     vars(trade).update(order_id=order.id, source=order.source, strategy=order.strategy)
@@ -77,12 +85,13 @@ def book_without_order(
     price: Decimal,
     now: datetime,
     source: str,
+    set_aside: SetAside = NOTHING_SET_ASIDE,
 ) -> Trade:
     """Book a trade that no order asked for, such as the sale of a fraction that a split left.
 
-    Raises what `book_fill` raises.
+    `set_aside` is what is there for it. Raises what `book_fill` raises.
     """
-    fill = fill_of(account, ticker, side, quantity, price, _ZERO, now)
+    fill = fill_of(account, ticker, side, quantity, price, _ZERO, now, set_aside)
     trade = trade_of(fill, ticker, side, quantity, price, _ZERO, now)
     vars(trade).update(source=source)
     account.enter(trade, now, {ticker: fill.after})
@@ -210,6 +219,14 @@ def _closing(
     return Fill(value, realized, closing.left, how, closing.opened_at, closed)
 
 
+def _lots_left(account: AccountBook, order: Order) -> Sequence[int] | None:
+    """Return the lots that an order named, without those that it closed itself."""
+    if not order.lots or not order.filled_quantity:
+        return order.lots
+    there = {lot.number for lot in account.holding(order.ticker).lots or ()}
+    return [number for number in order.lots if number in there] or order.lots
+
+
 def check_lots(account: AccountBook, lots: Sequence[int] | None) -> None:
     """Raise InvalidRequest where lots are named in an account that knows none."""
     if lots and account.rules.cost_basis_method is CostBasis.average:
@@ -304,7 +321,7 @@ def _check_cap(cash: Decimal) -> None:
 
 def cash_there(account: AccountBook) -> str:
     """Return a clause on how much cash may be spent: why less than there is, if so."""
-    available = account.available_cash
+    available = max(_ZERO, account.available_cash)
     if available == account.cash:
         return f"${account.cash:,.2f} is there"
     return (
@@ -315,7 +332,8 @@ def cash_there(account: AccountBook) -> str:
 
 def shares_there(account: AccountBook, ticker: str) -> str:
     """Return a clause on how many shares may be closed: why less than are held, if so."""
-    held, available = abs(account.holding(ticker).quantity), account.available_shares(ticker)
+    held = abs(account.holding(ticker).quantity)
+    available = max(_ZERO, account.available_shares(ticker))
     verb = "are sold short" if account.holding(ticker).quantity < 0 else "are held"
     if available == held:
         return f"{held.normalize():f} {verb}"

@@ -40,8 +40,9 @@ _ZERO: Final = Decimal(0)
 class ChargeBorrowing:
     """Take the fee of one day for the shares that are sold short as it ends, once a day and ticker.
 
-    It is the rate of a day, `borrow_percent` / 360, of their value at the last known price, and
-    never more than there is in cash. Open orders for whose cash it leaves too little are canceled.
+    It is the rate of a day, `borrow_percent` / 360, of their value at the last known price, or of
+    what they brought where there never was one, and never more than there is in cash. Open orders
+    for whose cash it leaves too little are canceled.
     """
 
     account_id: str
@@ -76,10 +77,10 @@ class ChargeBorrowing:
 
     def _fee(self, account: AccountBook, ticker: str) -> Decimal:
         held, since = account.holding(ticker), account.opened_at(ticker)
-        price = self.venue.board.price_of(ticker)
-        if held.quantity >= 0 or price is None or since is None or since >= self.ends_at:
+        if held.quantity >= 0 or since is None or since >= self.ends_at:
             return _ZERO
-        value = value_of(-held.quantity, price)
+        price = self.venue.board.price_of(ticker)
+        value = -held.cost_basis if price is None else value_of(-held.quantity, price)
         fee = money(EXACT.divide(EXACT.multiply(value, account.rules.borrow_percent), _A_YEAR))
         return min(fee, account.cash)
 
@@ -99,15 +100,13 @@ class CallMargin:
     def __call__(self, books: Books) -> list[Trade]:
         """Do it, and return the trades. Refuses nothing but an account that is not there."""
         account = books.account(self.account_id)
-        board, now = self.venue.board, self.venue.clock.now()
-        requirement = requirement_of(
-            account.cash,
-            [(ticker, account.holding(ticker)) for ticker in account.tickers()],
-            account.rules,
-            board.price_of,
-        )
+        now = self.venue.clock.now()
+        held = [(ticker, account.holding(ticker)) for ticker in account.tickers()]
+        requirement = requirement_of(account.cash, held, account.rules, self.venue.board)
+        if requirement is None or not requirement.is_missed:
+            return []
         to_buy = self._to_buy(account, now)
-        if not requirement.is_missed or not to_buy:
+        if not to_buy:
             return []
         _cancel(books, books.open_orders(self.account_id), now, _REASON)
         to_cover = requirement.to_cover(account.rules)
@@ -133,7 +132,8 @@ class CallMargin:
         found: list[tuple[Decimal, str, Decimal]] = []
         for ticker in account.tickers():
             short, quote = -account.holding(ticker).quantity, self.venue.board.fresh(ticker)
-            if short > 0 and quote is not None:
+            # Of nothing that was traded nothing can be bought.
+            if short > 0 and quote is not None and account.rules.share_of(quote.volume) != 0:
                 found.append((value_of(short, quote.price), ticker, quote.price))
         return sorted(found, reverse=True)
 

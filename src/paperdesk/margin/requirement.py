@@ -1,9 +1,9 @@
-"""Whether what an account is worth covers what it sold short. Pure. US dollars with 6 places.
+"""Whether what an account is worth covers what it sold short. US dollars with 6 places.
 
 As in FINRA rule 4210: maintenance margin is a part of the present value of what is sold short.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Final
@@ -11,11 +11,10 @@ from typing import Final
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES, value_of
 from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.rules import Rules
+from paperdesk.market.quotes import QuoteBoard
 
 _PERCENT: Final = Decimal(100)
 _ZERO: Final = Decimal(0)
-
-PriceOf = Callable[[str], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,18 @@ class Requirement:
 
 
 def requirement_of(
-    cash: Decimal, held: Iterable[tuple[str, Holding]], rules: Rules, price_of: PriceOf
-) -> Requirement:
-    """Return what an account must have. A holding that never had a price is worth what it cost."""
+    cash: Decimal, held: Iterable[tuple[str, Holding]], rules: Rules, board: QuoteBoard
+) -> Requirement | None:
+    """Return what an account must have; None where a holding has no current price.
+
+    Nobody is called for what nobody knows.
+    """
     equity, short_value = cash, _ZERO
     for ticker, holding in held:
-        price = price_of(ticker)
-        value = holding.cost_basis if price is None else value_of(holding.quantity, price)
+        quote = board.fresh(ticker)
+        if quote is None:
+            return None
+        value = value_of(holding.quantity, quote.price)
         equity += value
         short_value += max(_ZERO, -value)
     return Requirement(equity, short_value, rules.maintenance(short_value))

@@ -15,7 +15,7 @@ from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
 from paperdesk.margin.commands import CallMargin, ChargeBorrowing
 from paperdesk.margin.requirement import requirement_of
-from paperdesk.models import AccountRules, DeskMeta, Position
+from paperdesk.models import AccountRules, DeskMeta, Position, UserProfile
 from paperdesk.orders.venue import Venue
 from paperdesk.runtime.leader import Leadership
 
@@ -24,6 +24,8 @@ CHARGED: Final = "borrowing_charged"
 
 EVERY: Final = 1.0
 """Seconds between two looks."""
+_SETTLING: Final = 10.0
+"""Seconds after the start until the first look: by then prices have come."""
 
 log = structlog.get_logger()
 
@@ -56,6 +58,7 @@ class MarginWatch:
     async def run(self) -> None:
         """Watch for ever."""
         self._charged = None
+        await self._clock.sleep(_SETTLING)
         while True:
             await self._clock.sleep(EVERY)
             if await self._is_open():
@@ -79,10 +82,17 @@ class MarginWatch:
             self._charged = await self._noted(today)
         while self._charged + timedelta(days=1) < today:
             day = self._charged + timedelta(days=1)
-            for account_id in await self._short(AccountRules.borrow_percent > 0):
-                await self._ledger.submit(
-                    ChargeBorrowing(account_id, day, self._midnight_after(day), self._venue)
-                )
+            ends_at = self._midnight_after(day)
+            there = (AccountRules.borrow_percent > 0, UserProfile.created_at < ends_at)
+            for account_id in await self._short(*there):
+                try:
+                    await self._ledger.submit(
+                        ChargeBorrowing(account_id, day, ends_at, self._venue)
+                    )
+                except PaperdeskError as error:
+                    # The day stays open, and is charged with the next look.
+                    log.warning("margin.not_charged", account=account_id, code=error.code)
+                    return
             # What was charged is known by its keys: a crash before this charges nothing twice.
             async with self._leadership.write() as session:
                 (await session.get_one(DeskMeta, CHARGED)).value = day.isoformat()
@@ -114,14 +124,16 @@ class MarginWatch:
 
     def _must_be_called(self, account: AccountView) -> bool:
         held = [(position.ticker, position.holding) for position in account.positions]
-        prices = self._venue.board.price_of
-        return requirement_of(account.cash_balance, held, account.rules, prices).is_missed
+        board = self._venue.board
+        requirement = requirement_of(account.cash_balance, held, account.rules, board)
+        return requirement is not None and requirement.is_missed
 
     async def _short(self, *rules: ColumnElement[bool]) -> list[str]:
         """Return the accounts with such rules that sold something short."""
         query = (
             select(Position.user_id)
             .join(AccountRules, AccountRules.user_id == Position.user_id)
+            .join(UserProfile, UserProfile.id == Position.user_id)
             .where(Position.quantity < 0, *rules)
             .distinct()
             .order_by(Position.user_id)

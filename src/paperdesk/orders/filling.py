@@ -9,10 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger import booking
-from paperdesk.ledger.fills import book_fill, parts_of
+from paperdesk.ledger.fills import SetAside, book_fill, parts_of
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.rows import EarlierFill
 from paperdesk.ledger.rules import Rules
+from paperdesk.market.quotes import Quote
 from paperdesk.models import Order, OrderStatus, OrderType, Trade
 from paperdesk.orders import lifecycle, linked
 from paperdesk.orders.prices import better, fill_price, is_triggered, set_aside_for
@@ -31,15 +33,13 @@ class Filling(NamedTuple):
     state: dict[str, Any]
 
 
-def fill(
-    books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
-) -> list[Trade]:
-    """Fill an open order at a market price, as far as its terms and its account's rules allow.
+def fill(books: Books, order: Order, quote: Quote, now: datetime) -> list[Trade]:
+    """Fill an open order at a quote, as far as its terms and its account's rules allow.
 
     Returns the trades, none where it is not to be filled now. Raises what `book_fill` raises, and
     has changed nothing then.
     """
-    filling = book(books, order, price, now, volume)
+    filling = book(books, order, quote, now, linked.set_aside(books, order))
     if filling is None:
         return []
     books.change(order, **filling.state)
@@ -48,21 +48,29 @@ def fill(
 
 
 def book(
-    books: Books, order: Order, price: Decimal, now: datetime, volume: Decimal | None
+    books: Books,
+    order: Order,
+    quote: Quote,
+    now: datetime,
+    aside: SetAside,
+    *,
+    whole: bool = False,
 ) -> Filling | None:
-    """Book the trades of a fill, and return them with what is still to be made of the order."""
+    """Book the trades of a fill, and return them with what is still to be made of the order.
+
+    `aside` is what the books set aside for it. With `whole` it is filled whole whatever was traded.
+    """
     account = books.account(order.user_id)
     rules = account.rules
-    at = fill_price(order, price, rules)
+    at = fill_price(order, quote.price, rules)
     if at is None:
         return None
     earlier = books.fills_of(order) if order.filled_quantity else []
     wanted = _wanted(order, at, earlier)
-    most = rules.share_of(volume)
+    most = None if whole else _share(rules, quote, earlier)
     shares = wanted if most is None else min(wanted, most)
     if not shares:
         return None
-    aside = linked.set_aside(books, order)
     parts = parts_of(account, order.ticker, order.side, shares)
     with account.whole() if len(parts) > 1 else nullcontext():
         fills, trades = earlier, list[Trade]()
@@ -71,10 +79,10 @@ def book(
             trade = book_fill(
                 books, order, quantity=part, price=at, fee=fee, now=now, set_aside=aside
             )
-            fills = [*fills, (part, at, fee)]
+            fills = [*fills, EarlierFill(part, at, fee, now)]
             trades.append(trade)
     filled = order.filled_quantity + shares
-    products = sum((q * p for q, p, _ in earlier), booking.EXACT.multiply(shares, at))
+    products = sum((each.quantity * each.price for each in earlier), shares * at)
     state: dict[str, Any] = {
         "filled_quantity": filled,
         "filled_avg_price": at
@@ -88,16 +96,27 @@ def book(
     if shares == wanted:
         state |= lifecycle.ended(order, OrderStatus.filled, now)
     else:
-        state |= _partly_filled(account, order, filled, price, now)
+        state |= _partly_filled(account, order, filled, quote.price, aside, now)
     return Filling(trades, shares, state)
 
 
-def _wanted(order: Order, at: Decimal, earlier: list[tuple[Decimal, Decimal, Decimal]]) -> Decimal:
+def _share(rules: Rules, quote: Quote, earlier: list[EarlierFill]) -> Decimal | None:
+    """Return the shares that an order may take of what was traded up to a quote; None for all.
+
+    It takes its share once, however often it is looked at before the next quote.
+    """
+    most = rules.share_of(quote.volume)
+    if most and any(fill.executed_at > quote.received_at for fill in earlier):
+        return _ZERO
+    return most
+
+
+def _wanted(order: Order, at: Decimal, earlier: list[EarlierFill]) -> Decimal:
     """Return the shares that are still to be filled. Raises InvalidRequest for none or too many."""
     if order.quantity is not None:
         return order.quantity - order.filled_quantity
     assert order.notional is not None  # noqa: S101 - one of the two is given
-    spent = sum((booking.value_of(q, p) for q, p, _ in earlier), _ZERO)
+    spent = sum((booking.value_of(each.quantity, each.price) for each in earlier), _ZERO)
     return checked_shares(booking.shares_for(order.notional - spent, at), at)
 
 
@@ -131,17 +150,21 @@ def note_stop(books: Books, order: Order, price: Decimal, now: datetime) -> None
         books.change(order, triggered_at=now, updated_at=now)
 
 
-def _fee(
-    rules: Rules, earlier: list[tuple[Decimal, Decimal, Decimal]], shares: Decimal, at: Decimal
-) -> Decimal:
+def _fee(rules: Rules, earlier: list[EarlierFill], shares: Decimal, at: Decimal) -> Decimal:
     """Return what a fill adds to the commission of its order: a minimum is paid once an order."""
-    value = sum((booking.value_of(q, p) for q, p, _ in earlier), booking.value_of(shares, at))
-    whole = rules.commission(sum((q for q, _, _ in earlier), shares), value)
-    return max(_ZERO, whole - sum((fee for _, _, fee in earlier), _ZERO))
+    values = (booking.value_of(each.quantity, each.price) for each in earlier)
+    value = sum(values, booking.value_of(shares, at))
+    whole = rules.commission(sum((each.quantity for each in earlier), shares), value)
+    return max(_ZERO, whole - sum((each.fee for each in earlier), _ZERO))
 
 
 def _partly_filled(
-    account: AccountBook, order: Order, filled: Decimal, price: Decimal, now: datetime
+    account: AccountBook,
+    order: Order,
+    filled: Decimal,
+    price: Decimal,
+    aside: SetAside,
+    now: datetime,
 ) -> dict[str, Any]:
     """Return the state of an order that goes on: it sets no more aside than it did.
 
@@ -149,9 +172,9 @@ def _partly_filled(
     """
     lifecycle.check(order, OrderStatus.partially_filled)
     left = None if order.quantity is None else order.quantity - filled
-    closable = account.closable(order.ticker, order.side, order.reserved_quantity)
+    closable = account.closable(order.ticker, order.side, aside.shares)
     wanted = set_aside_for(order, left, price, account.rules, closable)
-    there = max(_ZERO, account.available_cash + order.reserved_cash)
+    there = max(_ZERO, account.available_cash + aside.cash)
     return {
         "status": OrderStatus.partially_filled,
         "reserved_cash": min(wanted.cash, order.reserved_cash, there),

@@ -11,6 +11,7 @@ from typing import Final
 
 from paperdesk.db.prepared import unattached
 from paperdesk.ids import new_id
+from paperdesk.ledger.booking import part_of
 from paperdesk.ledger.fills import SetAside
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderClass, OrderLeg, OrderStatus, OrderType, Side
@@ -40,10 +41,12 @@ def legs_of(order: Order, terms: Terms) -> list[Order]:
 
 def set_aside(books: Books, order: Order) -> SetAside:
     """Return what is reserved for an order: what it set aside, or an exit of its group for it."""
-    shares = order.reserved_quantity
+    cash, shares = order.reserved_cash, order.reserved_quantity
     if is_exit(order):
-        shares += sum((o.reserved_quantity for o in _open(books, order)), _NOTHING)
-    return SetAside(order.reserved_cash, shares)
+        others = _open(books, order)
+        cash += sum((other.reserved_cash for other in others), _NOTHING)
+        shares += sum((other.reserved_quantity for other in others), _NOTHING)
+    return SetAside(cash, shares)
 
 
 def is_exit(order: Order) -> bool:
@@ -72,7 +75,7 @@ def end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: 
     it.
     """
     books.change(order, **lifecycle.ended(order, status, now, reason))
-    if order.leg == OrderLeg.entry and order.filled_quantity:
+    if order.leg == OrderLeg.entry:
         _release(books, order, now)
         return
     for other in _open(books, order):
@@ -88,29 +91,63 @@ def _open(books: Books, order: Order) -> list[Order]:
     return [o for o in books.linked(order) if o.closed_at is None and o.id != order.replaces]
 
 
+def still_to_fill(order: Order) -> Decimal:
+    """Return how many shares an order has still to fill."""
+    assert order.quantity is not None  # noqa: S101 - what is replaced or linked has one
+    return order.quantity - order.filled_quantity
+
+
+def resize(books: Books, entry: Order, shares: Decimal) -> None:
+    """Have the exits of an entry wait for so many shares more, or less."""
+    if entry.leg != OrderLeg.entry or not shares:
+        return
+    for leg in _open(books, entry):
+        assert leg.quantity is not None  # noqa: S101 - linked orders have one
+        books.change(leg, quantity=leg.quantity + shares)
+
+
 def _release(books: Books, entry: Order, now: datetime) -> None:
-    """Let the exits of an entry begin, for as many shares as it was filled."""
-    quantity = entry.filled_quantity
+    """Let the exits of an entry that ended begin, for what it was filled of their quantity.
+
+    By that, since splits adjust it, and an entry that was replaced was filled before too. They
+    close, and never open: no more than is there to be closed.
+    """
+    left = still_to_fill(entry)
     account = books.account(entry.user_id)
-    for n, leg in enumerate(o for o in _open(books, entry) if is_exit(o)):
+    aside = False
+    for leg in _open(books, entry):
+        assert leg.quantity is not None  # noqa: S101 - linked orders have one
+        filled = leg.quantity - left
+        if filled <= 0:
+            _cancel(books, leg, now, f"The order that it is linked to is {entry.status}.")
+            continue
+        quantity = filled if aside else min(filled, account.closable(leg.ticker, leg.side))
+        if not quantity:
+            _cancel(books, leg, now, "Nothing is there that it could close.")
+            continue
         lifecycle.check(leg, OrderStatus.new)
-        # The first of them sets the shares aside for both.
-        aside = _NOTHING if n else min(quantity, account.closable(leg.ticker, leg.side))
         books.change(
             leg,
             status=OrderStatus.new,
             quantity=quantity,
-            reserved_quantity=aside,
+            # The first of them sets the shares aside for both.
+            reserved_quantity=_NOTHING if aside else quantity,
             updated_at=now,
         )
+        aside = True
 
 
 def _shrink(books: Books, order: Order, shares: Decimal, now: datetime) -> None:
-    """Take from an exit the shares that the other one sold."""
+    """Take from an exit the shares that the other one traded, and what it set aside for them."""
     assert order.quantity is not None  # noqa: S101 - linked orders have one
+    left = order.quantity - shares
+    account = books.account(order.user_id)
+    cash = part_of(order.reserved_cash, left, order.quantity)
+    there = max(_NOTHING, account.available_cash + order.reserved_cash)
     books.change(
         order,
-        quantity=order.quantity - shares,
+        quantity=left,
+        reserved_cash=min(cash, there),
         reserved_quantity=max(_NOTHING, order.reserved_quantity - shares),
         updated_at=now,
     )

@@ -35,6 +35,7 @@ class Resting:
     triggered_at: datetime | None
     expires_at: datetime | None
     adjusted_by: str | None
+    replaces: str | None
 
     @classmethod
     def of(cls, order: Order) -> "Resting":

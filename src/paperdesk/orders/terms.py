@@ -12,7 +12,7 @@ _STOPS: Final = frozenset({OrderType.stop, OrderType.stop_limit})
 _LIMITS: Final = frozenset({OrderType.limit, OrderType.stop_limit})
 AT_ONCE: Final = frozenset({TimeInForce.ioc, TimeInForce.fok})
 AUCTIONS: Final = frozenset({TimeInForce.opg, TimeInForce.cls})
-_RESTING: Final = frozenset({TimeInForce.day, TimeInForce.gtc})
+RESTING: Final = frozenset({TimeInForce.day, TimeInForce.gtc})
 _WHOLE: Final = Decimal(100)
 _MOST_LOTS: Final = 1000
 
@@ -107,7 +107,7 @@ class Terms:
             _check_places("trail_percent", self.trail_percent)
 
     def _time(self) -> None:
-        if self.time_in_force not in _RESTING and self.type not in {
+        if self.time_in_force not in RESTING and self.type not in {
             OrderType.market,
             OrderType.limit,
         }:
@@ -115,7 +115,7 @@ class Terms:
                 f"time_in_force: {self.time_in_force} goes with market and limit orders."
             )
         if self.extended_hours and (
-            self.type is not OrderType.limit or self.time_in_force not in _RESTING
+            self.type is not OrderType.limit or self.time_in_force not in RESTING
         ):
             raise InvalidRequest("extended_hours: goes with limit orders that are day or gtc.")
 
@@ -152,7 +152,7 @@ class Terms:
         if self.order_class is not OrderClass.simple:
             if self.quantity is None:
                 raise InvalidRequest("notional: linked orders take quantity instead.")
-            if self.time_in_force not in _RESTING:
+            if self.time_in_force not in RESTING:
                 raise InvalidRequest("time_in_force: linked orders are day or gtc.")
             self._check_exits()
 

@@ -31,7 +31,7 @@ async def prices_of_fills(desk: TradingDesk) -> list[tuple[str, Decimal, Decimal
 
 async def test_a_limit_rests_until_its_price_and_fills_no_worse(desk: TradingDesk) -> None:
     placed = await desk.place("buy", "10", limit_price="95", **LIMIT)
-    assert (placed.order.status, placed.trades) == (OrderStatus.new, [])
+    assert (placed.order.status, placed.trades) == (OrderStatus.new, ())
     account = await desk.ledger.account("default")
     assert (account.reserved_cash, account.buying_power) == (950, 9_050)
     await assert_orders_hold(desk)

@@ -118,7 +118,8 @@ class AccountBook:
         """Return how many shares an order of a side may close, which sets `own` of them aside."""
         if not closes(self.holding(ticker).quantity, side):
             return _ZERO
-        return self.available_shares(ticker) + own
+        # While one exit of a group is filled, the other still has what the first one took.
+        return max(_ZERO, self.available_shares(ticker) + own)
 
     @contextmanager
     def whole(self) -> Generator[None]:

@@ -5,7 +5,6 @@ settled, or before a query that may want to see it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -132,8 +131,8 @@ class Books:
         found = self._remembered(rows.linked_orders(self.connection, order.group_id))
         return [other for other in found if other.id != order.id]
 
-    def fills_of(self, order: Order) -> list[tuple[Decimal, Decimal, Decimal]]:
-        """Return quantity, price and fee of an order's trades so far."""
+    def fills_of(self, order: Order) -> list[rows.EarlierFill]:
+        """Return what an order's trades filled so far."""
         self._write()
         return rows.fills_of(self.connection, order.id)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -148,6 +148,15 @@ def _orders(rows: Sequence[Sequence[Any]]) -> list[Order]:
     return [unattached(Order, **dict(zip(_ORDER_KEYS, row, strict=True))) for row in rows]
 
 
+class EarlierFill(NamedTuple):
+    """A trade of an order: shares, price, fee, and when it was booked."""
+
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    executed_at: datetime
+
+
 def lock_accounts(connection: Connection, account_ids: Collection[str]) -> list[Head]:
     """Lock the rows of accounts until the end of the transaction; return where each stands.
 
@@ -201,9 +210,9 @@ def linked_orders(connection: Connection, group_id: str) -> list[Order]:
     return _orders(_LINKED.rows(connection, [group_id]))
 
 
-def fills_of(connection: Connection, order_id: str) -> list[tuple[Decimal, Decimal, Decimal]]:
-    """Return quantity, price and fee of an order's trades."""
-    return [(q, p, fee) for q, p, fee in _FILLS.rows(connection, [order_id])]
+def fills_of(connection: Connection, order_id: str) -> list[EarlierFill]:
+    """Return what an order's trades filled."""
+    return [EarlierFill(*row) for row in _FILLS.rows(connection, [order_id])]
 
 
 def trades_by_id(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
@@ -345,7 +354,9 @@ _OPEN_OF_TICKER = _select_orders(
 )
 _LINKED = _select_orders(["group"], Order.group_id == bindparam("group"))
 _FILLS = Prepared(
-    select(Trade.quantity, Trade.price, Trade.fee).where(Trade.order_id == bindparam("order")),
+    select(Trade.quantity, Trade.price, Trade.fee, Trade.executed_at).where(
+        Trade.order_id == bindparam("order")
+    ),
     ["order"],
 )
 

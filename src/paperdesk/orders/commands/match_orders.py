@@ -40,12 +40,13 @@ class MatchOrders:
         return orders
 
     def _match(self, books: Books, order: Order, now: datetime) -> None:
+        if order.status is OrderStatus.held:
+            # It ends, or begins, with its entry.
+            return
         if order.expires_at is not None and order.expires_at <= now:
             linked.end(books, order, OrderStatus.expired, now, "Its time was over.")
             return
-        if order.status is OrderStatus.held or not self.venue.trades(
-            now, order.time_in_force, extended=order.extended_hours
-        ):
+        if not self.venue.trades(now, order.time_in_force, extended=order.extended_hours):
             return
         quote = self.venue.board.fresh(order.ticker)
         seen = [quote.price] if quote else []
@@ -56,7 +57,7 @@ class MatchOrders:
         if quote is None:
             return
         try:
-            trades = fill(books, order, quote.price, now, quote.volume)
+            trades = fill(books, order, quote, now)
         except Refused as refusal:
             # Of an order that was filled in part, what was filled stays.
             partly = order.status is OrderStatus.partially_filled

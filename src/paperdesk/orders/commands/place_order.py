@@ -33,7 +33,7 @@ from paperdesk.models import (
     Trade,
 )
 from paperdesk.orders import lifecycle, linked
-from paperdesk.orders.filling import book, fill, shares_of
+from paperdesk.orders.filling import Filling, book, shares_of
 from paperdesk.orders.prices import fill_price, set_aside_for
 from paperdesk.orders.terms import AT_ONCE, AUCTIONS, StopLoss, Terms
 from paperdesk.orders.venue import Venue
@@ -176,26 +176,30 @@ def enter_order(
     extent = _extent(books, order, quote)
     if whole and extent is not _Extent.whole:
         raise _not_whole(order, venue, quote)
-    if quote is not None and extent is _Extent.whole:
-        filling = book(books, order, quote.price, now, None)
+    at_once = order.time_in_force in AT_ONCE
+    if order.time_in_force is TimeInForce.fok and extent is _Extent.part:
+        extent = _Extent.nothing
+    there = linked.set_aside(books, order)
+    if extent is not _Extent.whole and not (at_once and extent is _Extent.nothing):
+        _set_aside(books, order, legs, venue)
+    filling: Filling | None = None
+    if quote is not None and extent is not _Extent.nothing:
+        is_whole = extent is _Extent.whole
+        filling = book(books, order, quote, now, there, whole=is_whole)
         assert filling is not None  # noqa: S101 - `_extent` said so
         vars(order).update(filling.state)
-        _place(books, order, legs, instead_of)
-        linked.after_fill(books, order, filling.shares, now)
-        return Placed(order, filling.trades, legs)
-    takes_part = order.time_in_force is not TimeInForce.fok and extent is _Extent.part
-    if order.time_in_force in AT_ONCE and not takes_part:
-        reason = "It could not be filled at once."
+    if at_once and order.closed_at is None:
+        reason = (
+            "What could not be filled at once was canceled."
+            if filling
+            else "It could not be filled at once."
+        )
         vars(order).update(lifecycle.ended(order, OrderStatus.canceled, now, reason))
-        _place(books, order, (), instead_of)
-        return Placed(order)
-    _set_aside(books, order, venue)
     _place(books, order, legs, instead_of)
-    trades = fill(books, order, quote.price, now, quote.volume) if quote and takes_part else []
-    if order.time_in_force in AT_ONCE and order.closed_at is None:
-        reason = "What could not be filled at once was canceled."
-        books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
-    return Placed(order, trades, legs)
+    if filling is None:
+        return Placed(order, (), legs)
+    linked.after_fill(books, order, filling.shares, now)
+    return Placed(order, filling.trades, legs)
 
 
 def order_from(sender: Sender, terms: Terms, venue: Venue, now: datetime) -> Order:
@@ -301,8 +305,10 @@ def _not_whole(order: Order, venue: Venue, quote: Quote | None) -> InvalidState:
     )
 
 
-def _set_aside(books: Books, order: Order, venue: Venue) -> None:
+def _set_aside(books: Books, order: Order, legs: Sequence[Order], venue: Venue) -> None:
     """Have an order set aside what it needs. Raises what it lacks, and changes nothing then.
+
+    Of two exits the one that is placed first does it for both: what the dearer one needs.
 
     What it sets aside already, because the order that it replaces did, is there for it. An exit is
     left as it is: its entry, or the other exit, has the shares.
@@ -313,7 +319,10 @@ def _set_aside(books: Books, order: Order, venue: Venue) -> None:
     needs_price = order.limit_price is None and order.stop_price is None
     price = venue.last_known(order.ticker).price if needs_price else _ZERO
     closable = account.closable(order.ticker, order.side, order.reserved_quantity)
-    wanted = set_aside_for(order, order.quantity, price, account.rules, closable)
+    exits = [order, *legs] if linked.is_exit(order) else [order]
+    wanted = max(
+        set_aside_for(each, order.quantity, price, account.rules, closable) for each in exits
+    )
     if wanted.cash > account.available_cash + order.reserved_cash:
         raise InsufficientCash(
             f"This order sets ${wanted.cash:,.2f} aside until it is filled, and "
@@ -334,9 +343,13 @@ def _set_aside(books: Books, order: Order, venue: Venue) -> None:
 
 def _place(books: Books, order: Order, legs: Sequence[Order], instead_of: Order | None) -> None:
     if instead_of is not None:
+        assert order.quantity is not None  # noqa: S101 - what is replaced has one
+        # Not what it has still to fill: it may have filled some of it just now.
+        more = order.quantity - linked.still_to_fill(instead_of)
         # First: what it sets aside must not be set aside twice while the new one is filled.
         ended = lifecycle.ended(instead_of, OrderStatus.replaced, order.submitted_at)
         books.change(instead_of, **ended, replaced_by=order.id)
+        linked.resize(books, order, more)
     books.place(order)
     for leg in legs:
         books.place(leg)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from paperdesk.errors import InvalidRequest, InvalidState
 from paperdesk.ledger.lane.books import Books
-from paperdesk.models import Order, OrderStatus, OrderType, TimeInForce
+from paperdesk.models import Order, OrderClass, OrderStatus, OrderType, TimeInForce
 from paperdesk.orders import lifecycle, linked
 from paperdesk.orders.commands.place_order import (
     Placed,
@@ -15,7 +15,7 @@ from paperdesk.orders.commands.place_order import (
     order_from,
     used_for_another_order,
 )
-from paperdesk.orders.terms import Terms
+from paperdesk.orders.terms import RESTING, Terms
 from paperdesk.orders.venue import Venue
 
 
@@ -58,7 +58,7 @@ class ReplaceOrder:
         old = books.order(self.account_id, self.order_id)
         sender = Sender(self.account_id, old.source, self.client_order_id, old.strategy, old.note)
         if (earlier := earlier_order(books, sender)) is not None:
-            if earlier.replaces != self.order_id or not self._fits(earlier):
+            if earlier.replaces != self.order_id or not self._fits(books, earlier):
                 raise used_for_another_order()
             return Placed(earlier, replayed=True)
         lifecycle.check(old, OrderStatus.replaced)
@@ -90,6 +90,9 @@ class ReplaceOrder:
         if old.notional is not None:
             raise InvalidState("An order by notional cannot be replaced. Cancel it, and place one.")
         assert old.quantity is not None  # noqa: S101 - it has no notional
+        is_linked = old.order_class is not OrderClass.simple
+        if is_linked and changes.time_in_force not in {None, *RESTING}:
+            raise InvalidRequest("time_in_force: linked orders are day or gtc.")
         quantity = old.quantity if changes.quantity is None else changes.quantity
         if quantity != old.quantity and linked.is_exit(old):
             raise InvalidState(
@@ -121,9 +124,19 @@ class ReplaceOrder:
             lots=None if old.lots is None else tuple(old.lots),
         )
 
-    def _fits(self, order: Order) -> bool:
-        """Say whether an earlier replacement is the one that is asked for again."""
+    def _fits(self, books: Books, order: Order) -> bool:
+        """Say whether an earlier replacement is the one that is asked for again.
+
+        Of one that a corporate action changed the size and prices are no longer as asked.
+        """
         changes = self.changes
+        if order.adjusted_by is not None:
+            return changes.time_in_force in {None, order.time_in_force}
+        if changes.quantity is not None and not linked.is_exit(order):
+            # What the other exit trades is taken off an exit's quantity, which nobody can choose.
+            filled = books.order(self.account_id, self.order_id).filled_quantity
+            if order.quantity != changes.quantity - filled:
+                return False
         return all(
             asked is None or asked == has
             for asked, has in (

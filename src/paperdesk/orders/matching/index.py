@@ -80,6 +80,7 @@ class OrderIndex:
         self._orders: dict[str, Resting] = {}
         self._tickers: dict[str, _Ticker] = {}
         self._ends: list[tuple[datetime, str]] = []
+        self._over: set[str] = set()
 
     def __len__(self) -> int:
         """Return how many orders rest."""
@@ -117,6 +118,7 @@ class OrderIndex:
     def drop(self, order_id: str) -> None:
         """Forget an order, if it is known."""
         order = self._orders.pop(order_id, None)
+        self._over.discard(order_id)
         if order is None or order.status is OrderStatus.held:
             return
         of_ticker = self._tickers[order.ticker]
@@ -152,11 +154,15 @@ class OrderIndex:
         return Watermark(Decimal(units).scaleb(-PRICE_SCALE), known.adjusted_by)
 
     def _seen(self, order: Resting) -> Decimal | None:
-        """Return the best price seen for a trailing order, as a split since then counts prices."""
-        watermark = self.watermark(order)
-        if watermark is None or order.watermark is None:
+        """Return the best price seen for a trailing order, or for the one that it replaces.
+
+        As a split since then counts prices.
+        """
+        known = self._orders.get(order.id) or self._orders.get(order.replaces or "")
+        watermark = None if known is None else self.watermark(known)
+        if known is None or watermark is None or order.watermark is None:
             return None
-        stored = self._orders[order.id].watermark
+        stored = known.watermark
         assert stored is not None  # noqa: S101 - it trails
         if watermark.adjusted_by == order.adjusted_by:
             return watermark.price
@@ -173,14 +179,13 @@ class OrderIndex:
         ]
 
     def ended(self, now: datetime) -> list[Resting]:
-        """Return the orders whose time is over, the oldest first; each is returned once."""
-        found: set[str] = set()
+        """Return the orders whose time is over, the oldest first: each until it is dropped."""
         while self._ends and self._ends[0][0] <= now:
             expires_at, order_id = heapq.heappop(self._ends)
             order = self._orders.get(order_id)
             if order is not None and order.expires_at == expires_at:
-                found.add(order_id)
-        return [self._orders[order_id] for order_id in sorted(found)]
+                self._over.add(order_id)
+        return [self._orders[order_id] for order_id in sorted(self._over)]
 
 
 def _trails(order: Resting) -> bool:

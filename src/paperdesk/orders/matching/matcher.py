@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -71,7 +72,8 @@ class Matcher:
     def heard_orders(self, orders: Sequence[Order]) -> None:
         """Take orders as a batch left them, from any thread; one that follows forgets them."""
         if self._runs:
-            self._told.extend(orders)
+            # Those that ended last: what took the place of one begins with what was seen of it.
+            self._told.extend(sorted(orders, key=_has_ended))
 
     def heard_prices(self, tickers: Iterable[str]) -> None:
         """Take tickers that have a new price."""
@@ -150,21 +152,34 @@ class Matcher:
             for account_id, of_account in by_account.items()
             for some in _chunks(of_account, AT_ONCE)
         ]
-        outcomes = await asyncio.gather(
-            *(ledger.submit(command) for command in commands), return_exceptions=True
-        )
-        trouble: str | None = None
-        for outcome in outcomes:
-            if isinstance(outcome, PaperdeskError):
-                # Nothing is lost: the orders rest on, and the next price finds them again.
-                trouble = outcome.code
-            elif isinstance(outcome, BaseException):
-                raise outcome
+        trouble = await self._submit(ledger, commands)
         if trouble not in {None, self._trouble}:
             log.warning("orders.not_matched", code=trouble)
         if commands:
             self._trouble = trouble
         await self._update()
+
+    async def _submit(self, ledger: Ledger, commands: Sequence[MatchOrders]) -> str | None:
+        """Have commands booked, and return the code of one that was not.
+
+        Nothing is lost of it: its orders rest on, and the next price finds them again. One with an
+        order that breaks it is tried order by order, so that it stops nobody else's.
+        """
+        outcomes = await asyncio.gather(
+            *(ledger.submit(command) for command in commands), return_exceptions=True
+        )
+        trouble: str | None = None
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, PaperdeskError):
+                trouble = outcome.code
+            elif isinstance(outcome, Exception) and len(command.order_ids) > 1:
+                each = [replace(command, order_ids=[order_id]) for order_id in command.order_ids]
+                trouble = await self._submit(ledger, each) or trouble
+            elif isinstance(outcome, Exception):
+                log.error("order.not_matched", order=command.order_ids[0], exc_info=outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        return trouble
 
     def _command(self, account_id: str, orders: Sequence[Resting]) -> MatchOrders:
         watermarks = {order.id: self._index.watermark(order) for order in orders}
@@ -196,13 +211,12 @@ class Matcher:
     async def _read(self, *conditions: ColumnElement[bool]) -> str | None:
         """Read orders into the index; return the id of the last one, None if there was none."""
         query = select(*_FIELDS, Order.closed_at).where(*conditions).order_by(Order.id)
-        last: str | None = None
         async with self._database.read() as session:
-            for *fields, closed_at in await session.execute(query.limit(_LOADED_AT_ONCE)):
-                order = Resting(*fields)
-                last = order.id
-                self._put(order, is_open=closed_at is None)
-        return last
+            rows = (await session.execute(query.limit(_LOADED_AT_ONCE))).all()
+        found = [(Resting(*fields), closed_at is None) for *fields, closed_at in rows]
+        for order, is_open in sorted(found, key=lambda each: not each[1]):
+            self._put(order, is_open=is_open)
+        return found[-1][0].id if found else None
 
     def _put(self, order: Resting, *, is_open: bool) -> None:
         if not is_open:
@@ -210,6 +224,10 @@ class Matcher:
             return
         quote = self._venue.board.fresh(order.ticker)
         self._index.put(order, quote.price if quote else None)
+
+
+def _has_ended(order: Order) -> bool:
+    return order.closed_at is not None
 
 
 def tell_of(connection: Connection, orders: Sequence[Order]) -> None:
