@@ -113,28 +113,27 @@ def _release(books: Books, entry: Order, now: datetime) -> None:
     close, and never open: no more than is there to be closed.
     """
     left = still_to_fill(entry)
+    exits = _open(books, entry)
     account = books.account(entry.user_id)
-    aside = False
-    for leg in _open(books, entry):
+    closable = account.closable(exits[0].ticker, exits[0].side) if exits else _NOTHING
+    for n, leg in enumerate(exits):
         assert leg.quantity is not None  # noqa: S101 - linked orders have one
         filled = leg.quantity - left
+        quantity = min(filled, closable)
         if filled <= 0:
             _cancel(books, leg, now, f"The order that it is linked to is {entry.status}.")
-            continue
-        quantity = filled if aside else min(filled, account.closable(leg.ticker, leg.side))
-        if not quantity:
+        elif not quantity:
             _cancel(books, leg, now, "Nothing is there that it could close.")
-            continue
-        lifecycle.check(leg, OrderStatus.new)
-        books.change(
-            leg,
-            status=OrderStatus.new,
-            quantity=quantity,
-            # The first of them sets the shares aside for both.
-            reserved_quantity=_NOTHING if aside else quantity,
-            updated_at=now,
-        )
-        aside = True
+        else:
+            lifecycle.check(leg, OrderStatus.new)
+            books.change(
+                leg,
+                status=OrderStatus.new,
+                quantity=quantity,
+                # The first of them sets the shares aside for both.
+                reserved_quantity=_NOTHING if n else quantity,
+                updated_at=now,
+            )
 
 
 def _shrink(books: Books, order: Order, shares: Decimal, now: datetime) -> None:

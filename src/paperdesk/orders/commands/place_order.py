@@ -343,16 +343,16 @@ def _set_aside(books: Books, order: Order, legs: Sequence[Order], venue: Venue) 
 
 def _place(books: Books, order: Order, legs: Sequence[Order], instead_of: Order | None) -> None:
     if instead_of is not None:
-        assert order.quantity is not None  # noqa: S101 - what is replaced has one
-        # Not what it has still to fill: it may have filled some of it just now.
-        more = order.quantity - linked.still_to_fill(instead_of)
         # First: what it sets aside must not be set aside twice while the new one is filled.
         ended = lifecycle.ended(instead_of, OrderStatus.replaced, order.submitted_at)
         books.change(instead_of, **ended, replaced_by=order.id)
-        linked.resize(books, order, more)
     books.place(order)
     for leg in legs:
         books.place(leg)
+    if instead_of is not None:
+        assert order.quantity is not None  # noqa: S101 - what is replaced has one
+        # Not what it has still to fill: it may have filled some of it just now.
+        linked.resize(books, order, order.quantity - linked.still_to_fill(instead_of))
 
 
 def _says_the_same(sender: Sender, terms: Terms, order: Order, legs: Sequence[Order]) -> bool:
