@@ -230,7 +230,8 @@ class Dividend(_Action):
         if self.reinvest_at is None or amount < 0:
             return []
         shares = booking.shares_for(amount, self.reinvest_at)
-        brought = SetAside(amount, ZERO)
+        # It brought the cash itself, whatever short positions need beside it.
+        brought = SetAside(max(ZERO, amount - account.available_cash), ZERO)
         return _trade(account, self.notice, self.ticker, shares, self.reinvest_at, brought)
 
 

@@ -79,3 +79,14 @@ async def test_what_makes_no_sense_is_refused(
     before = (await desk.get("/api/journal")).json()
     assert (await act(desk, SPLIT | body, status))["code"] == code
     assert (await desk.get("/api/journal")).json() == before
+
+
+@pytest.mark.parametrize("kind", ["split", "dividend"])
+async def test_a_time_before_all_time_is_refused(desk: DeskClient, kind: str) -> None:
+    await desk.trade("AAPL", "buy", 10)
+    body = {"kind": kind, "ticker": "AAPL", "key": "k"}
+    body |= {"numerator": 2} if kind == "split" else {"per_share": 1}
+    for at in ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"):
+        told = await act(desk, body | {"effective_at": at}, 422)
+        assert told["code"] == "INVALID_REQUEST"
+    assert len((await desk.get("/api/journal")).json()) == 2

@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from paperdesk.accounts.reset import ResetAccount
+from paperdesk.clock import ManualClock
 from paperdesk.corporate.booking import Acted, Notice
 from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
+from paperdesk.db.engine import Database
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, InvalidState
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.cash import MoveCash
+from paperdesk.market.hours import hours_of
 from paperdesk.models import (
     CashMovementKind,
     CostBasis,
@@ -27,7 +31,7 @@ from paperdesk.orders.resting import Watermark
 from paperdesk.orders.terms import StopLoss
 from support.observed import problems_found
 from support.orders import assert_orders_hold, order_row, states
-from support.trading import TradingDesk
+from support.trading import TradingDesk, trading
 
 LIMIT: dict[str, Any] = {"type": OrderType.limit, "time_in_force": TimeInForce.gtc}
 
@@ -380,3 +384,99 @@ async def test_short_positions_are_split_too(desk: TradingDesk, way: str) -> Non
     await split(desk, 1, 3, cash_in_lieu=Decimal(330))
     quantity, _ = (await held(desk))["AAPL"]
     assert abs(quantity) == 5
+
+
+async def test_a_sale_by_notional_is_adjusted_by_a_split(
+    database: Database, clock: ManualClock
+) -> None:
+    async with trading(database, clock, hours_of("nyse", ZoneInfo("America/New_York"))) as desk:
+        desk.price("AAPL", "100")
+        await desk.trade("buy", "50")
+        clock.advance(timedelta(hours=12))
+        placed = await desk.place("sell", None, notional="2000")
+        before = (await order_row(desk, placed.order.id)).reserved_quantity
+        await split(desk, 1, 10)
+        after = (await order_row(desk, placed.order.id)).reserved_quantity
+        assert before > 20
+        assert after == (before / 10).quantize(Decimal("0.000000001"), ROUND_DOWN)
+
+
+async def test_cash_in_lieu_is_for_the_fraction_that_was_given(desk: TradingDesk) -> None:
+    await desk.trade("buy", "1.5")
+    desk.price("SPUN", "10")
+    await desk.trade("buy", "1.5", "SPUN")
+    await desk.place("sell", "1.5", "SPUN", limit_price="20", **LIMIT)
+    action = SpinOff(notice(desk), "AAPL", "SPUN", 1, 4, Decimal(20), Decimal(11))
+    acted = await act(desk, action)
+    assert [trade.quantity for trade in acted.trades] == [Decimal("0.375")]
+    assert (await held(desk))["SPUN"][0] == Decimal("1.5")
+
+
+async def test_what_cannot_be_paid_in_lieu_leaves_nothing_of_a_split(desk: TradingDesk) -> None:
+    await desk.trade("buy", "7")
+    order = (await desk.place("sell", "7", limit_price="200", **LIMIT)).order
+    before = await desk.ledger.account("default")
+    with pytest.raises(InvalidRequest, match="worth less than"):
+        await split(desk, 1, 2, cash_in_lieu=Decimal("0.0000001"))
+    assert await desk.ledger.account("default") == before
+    assert (await order_row(desk, order.id)).quantity == 7
+
+
+async def test_a_dividend_is_reinvested_by_what_it_brings(desk: TradingDesk) -> None:
+    await by(desk, CostBasis.average, short_selling=True, margin_percent=Decimal(0))
+    desk.price("MSFT", "50")
+    await desk.trade("buy", "100")
+    await desk.trade("sell", "200", "MSFT")
+    assert (await desk.ledger.account("default")).buying_power == 0
+    await by(desk, CostBasis.average, margin_percent=Decimal(10))
+    acted = await act(desk, Dividend(notice(desk), "AAPL", Decimal(1), reinvest_at=Decimal(100)))
+    assert [trade.quantity for trade in acted.trades] == [1]
+
+
+async def test_an_order_sets_the_commission_of_its_new_shares_aside(desk: TradingDesk) -> None:
+    await by(desk, CostBasis.average, commission_per_share=Decimal(1))
+    placed = await desk.place("buy", "50", limit_price="90", **LIMIT)
+    assert (await order_row(desk, placed.order.id)).reserved_cash == 4550
+    await split(desk, 2, 1)
+    assert (await order_row(desk, placed.order.id)).reserved_cash == 4600
+    await desk.move("AAPL", "45")
+    assert await states(desk, placed.order) == ["filled"]
+    # No more than there is.
+    desk.price("AAPL", "60")
+    last = await desk.place("buy", "100", limit_price="53", **LIMIT)
+    await act(desk, Split(notice(desk, "again"), "AAPL", 3, 1))
+    assert (await order_row(desk, last.order.id)).reserved_cash == 5400
+
+
+async def test_a_symbol_change_makes_no_position_too_large(desk: TradingDesk) -> None:
+    for ticker in ("AAPL", "MSFT"):
+        desk.price(ticker, "0.000001")
+        await desk.trade("buy", "600000000", ticker)
+    with pytest.raises(InvalidRequest, match="at most 1,000,000,000 shares"):
+        await act(desk, SymbolChange(notice(desk), "AAPL", "MSFT"))
+
+
+async def test_actions_are_booked_in_the_order_of_time(desk: TradingDesk) -> None:
+    """What they change is what is held now: dated before a trade, it would be something else."""
+    before = desk.clock.now()
+    desk.clock.advance(timedelta(hours=1))
+    desk.price("AAPL", "100")
+    await desk.trade("buy", "10")
+    now = desk.clock.now()
+    early, held_for = Notice("default", "early", now, before), "is held since"
+    for command in (
+        Split(early, "AAPL", 2, 1),
+        Dividend(early, "AAPL", Decimal(1)),
+        SymbolChange(early, "AAPL", "APPL"),
+        SpinOff(early, "AAPL", "SPUN", 1, 4, Decimal(20)),
+    ):
+        with pytest.raises(InvalidRequest, match=held_for):
+            await desk.ledger.submit(command)
+    desk.clock.advance(timedelta(hours=1))
+    await split(desk, 2, 1)
+    desk.clock.advance(timedelta(hours=1))
+    late = Notice("default", "late", desk.clock.now(), now)
+    with pytest.raises(InvalidRequest, match="in the order of time"):
+        await desk.ledger.submit(SymbolChange(late, "AAPL", "APPL"))
+    # A dividend changes no shares, and may come late.
+    await act(desk, Dividend(late, "AAPL", Decimal(1)))

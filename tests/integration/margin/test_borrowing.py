@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from paperdesk.accounts.clone import clone_account
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.cash import MoveCash
 from paperdesk.margin.watch import CHARGED, MarginWatch
@@ -140,3 +141,32 @@ async def test_its_keys_are_nobody_elses(desk: TradingDesk) -> None:
                 "paperdesk:borrow:2026-11-20:AAPL",
             )
         )
+
+
+async def test_what_never_had_a_price_costs_by_what_it_brought(
+    desk: TradingDesk, watching: Watching
+) -> None:
+    watch = await watching()
+    await desk.trade("sell", "10")
+    desk.board.drop("AAPL")
+    desk.clock.advance(DAY)
+    await watch.look()
+    assert [amount for _, amount, _ in await fees(desk)] == [-1]
+
+
+async def test_a_clone_is_not_charged_for_days_before_it_was(
+    desk: TradingDesk, watching: Watching
+) -> None:
+    await watching()
+    await desk.trade("sell", "10")
+    desk.clock.advance(3 * DAY)
+    async with desk.database.write() as session:
+        await session.run_sync(
+            clone_account, "default", "Twin", desk.board, desk.clock.now(), account_id="twin"
+        )
+    await watching()
+    async with desk.database.read() as session:
+        charged = await session.scalars(
+            select(CashMovement.user_id).where(CashMovement.kind == CashMovementKind.fee)
+        )
+        assert charged.all() == ["default"] * 3

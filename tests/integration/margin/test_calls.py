@@ -166,3 +166,50 @@ async def test_nobody_is_called_while_the_market_is_closed(
             await desk.ledger.submit(CallMargin("default", desk.venue))
             assert await states(desk, resting.order) == ["canceled" if count else "new"]
             assert len(await calls(desk)) == count
+
+
+async def test_nobody_is_called_for_a_price_that_nobody_knows(
+    desk: TradingDesk, watching: Watching
+) -> None:
+    watch = await watching()
+    desk.price("MSFT", "10")
+    await desk.trade("buy", "100", "MSFT")
+    await sold_short(desk)
+    desk.price("MSFT", "1")
+    desk.clock.advance(desk.board.patience * 2)
+    desk.price("AAPL", "200")
+    await watch.look()
+    assert await calls(desk) == []
+    desk.price("MSFT", "1")
+    await watch.look()
+    assert len(await calls(desk)) == 1
+
+
+async def test_a_call_leaves_no_orders_where_nothing_is_traded(
+    desk: TradingDesk, watching: Watching
+) -> None:
+    watch = await watching()
+    await sold_short(desk, volume_percent=Decimal(50))
+    for _ in range(3):
+        desk.price("AAPL", "200", "0")
+        await watch.look()
+    async with desk.database.read() as session:
+        found = (await session.scalars(select(Order).where(Order.source == "margin_call"))).all()
+    assert found == []
+    desk.price("AAPL", "200", "8")
+    await watch.look()
+    assert await calls(desk) == [("AAPL", 4, 200)]
+    await assert_orders_hold(desk)
+
+
+async def test_a_price_beyond_all_cash_leaves_no_order_open(
+    desk: TradingDesk, watching: Watching
+) -> None:
+    watch = await watching()
+    await sold_short(desk, volume_percent=Decimal(50))
+    desk.price("AAPL", "500", "18")
+    await watch.look()
+    async with desk.database.read() as session:
+        found = (await session.scalars(select(Order).where(Order.source == "margin_call"))).all()
+    assert [(str(o.status), o.filled_quantity) for o in found] == [("filled", 3)]
+    await assert_orders_hold(desk)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.holdings import read
-from paperdesk.models import CostBasis, OrderStatus, OrderType, Trade
+from paperdesk.models import CostBasis, OrderStatus, OrderType, TimeInForce, Trade
 from paperdesk.orders.commands.close_position import ClosePosition
 from paperdesk.orders.commands.place_order import Sender
 from support.observed import problems_found
@@ -200,3 +200,19 @@ async def test_each_closing_trade_is_stored_with_its_lots(desk: TradingDesk) -> 
         trades = (await session.scalars(select(Trade).order_by(Trade.sequence))).all()
     assert [t.opened_at is None for t in trades] == [True, True, True, False]
     assert closed_by(trades[-1]) == [(2, 10, 1000), (3, 5, 600)]
+
+
+async def test_lots_that_an_order_closed_itself_are_not_missed(desk: TradingDesk) -> None:
+    await by(desk, CostBasis.fifo)
+    await bought(desk, ("5", "100"), ("5", "120"), ("5", "110"))
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
+    placed = await desk.place(
+        "sell", "10", type=OrderType.limit, limit_price="130", lots=(3, 4),
+        time_in_force=TimeInForce.gtc,
+    )  # fmt: skip
+    for volume in ("50", "20", "100"):
+        await desk.move("AAPL", "130", volume)
+    assert (await order_row(desk, placed.order.id)).status is OrderStatus.filled
+    assert await lots_left(desk) == [(2, 5, 500)]
+    await assert_orders_hold(desk)
+    assert await problems_found(desk.database) == []

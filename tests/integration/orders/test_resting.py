@@ -4,18 +4,30 @@ import asyncio
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidRequest, PriceUnavailable
-from paperdesk.ledger.accounts import ChangeRules
+from paperdesk.clock import ManualClock
+from paperdesk.db.engine import Database
+from paperdesk.errors import (
+    InsufficientCash,
+    InsufficientShares,
+    InvalidRequest,
+    PriceUnavailable,
+    ReadOnly,
+)
+from paperdesk.ledger.accounts import ChangeRules, open_account
 from paperdesk.ledger.cash import MoveCash
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.rules import Rules
-from paperdesk.models import CashMovementKind, OrderStatus, OrderType, TimeInForce, Trade
+from paperdesk.models import CashMovementKind, Order, OrderStatus, OrderType, TimeInForce, Trade
+from paperdesk.orders.commands import match_orders
 from paperdesk.orders.commands.match_orders import MatchOrders
+from paperdesk.orders.commands.replace_order import Changes, ReplaceOrder
 from support.orders import assert_orders_hold, order_row, states
-from support.trading import TradingDesk
+from support.trading import TradingDesk, trading
 
 LIMIT = {"type": OrderType.limit, "time_in_force": TimeInForce.gtc}
 STOP = {"type": OrderType.stop, "time_in_force": TimeInForce.gtc}
@@ -301,3 +313,103 @@ async def test_an_order_is_filled_once_however_often_it_is_matched(desk: Trading
     for _ in range(3):
         await desk.ledger.submit(match)
     assert await prices_of_fills(desk) == [("buy", 1, 90)]
+
+
+async def test_an_order_whose_end_was_refused_ends_later(
+    database: Database, clock: ManualClock
+) -> None:
+    """A desk that was read-only over midnight has not forgotten the day's orders."""
+    refuses = False
+
+    async def check() -> None:
+        if refuses:
+            raise ReadOnly("It is read-only.")
+
+    async with trading(database, clock) as desk:
+        await desk.ledger.close()
+        desk.ledger = Ledger(database, listeners=[desk.matcher.heard_orders], check=check)
+        await desk.move("AAPL", "100")
+        terms = LIMIT | {"time_in_force": TimeInForce.day}
+        order = (await desk.place("buy", "1", limit_price="50", **terms)).order
+        await desk.move("AAPL", "100")
+        refuses = True
+        clock.advance(timedelta(days=1))
+        await desk.move("AAPL", "100")
+        assert await states(desk, order) == ["new"]
+        refuses = False
+        clock.advance(timedelta(seconds=1))
+        await desk.move("AAPL", "101")
+        assert await states(desk, order) == ["expired"]
+        await assert_orders_hold(desk)
+
+
+async def test_a_replacement_trails_from_the_best_price_seen(desk: TradingDesk) -> None:
+    await desk.trade("buy", "1")
+    order = (await desk.place("sell", "1", trail_price="5", **TRAILING)).order
+    await desk.move("AAPL", "110")
+    assert (await order_row(desk, order.id)).watermark == 100
+    replace = ReplaceOrder("default", order.id, Changes(trail=Decimal("4.9")), desk.venue)
+    second = (await desk.ledger.submit(replace)).result.order
+    await desk.move("AAPL", "105.2")
+    assert await states(desk, second) == ["new"]
+    await desk.move("AAPL", "105.1")
+    assert await states(desk, order, second) == ["replaced", "filled"]
+
+
+async def test_a_share_of_a_volume_is_taken_once(desk: TradingDesk) -> None:
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
+    desk.price("AAPL", "100", "30")
+    desk.clock.advance(timedelta(seconds=1))
+    order = (await desk.place("buy", "10", limit_price="100", **LIMIT)).order
+    assert order.filled_quantity == 3
+    match = MatchOrders("default", [order.id], desk.venue)
+    for _ in range(2):
+        desk.clock.advance(timedelta(seconds=1))
+        await desk.ledger.submit(match)
+        assert (await order_row(desk, order.id)).filled_quantity == 3
+    desk.price("AAPL", "100", "30")
+    await desk.ledger.submit(match)
+    assert (await order_row(desk, order.id)).filled_quantity == 6
+
+
+async def test_an_order_that_breaks_the_matching_stops_no_other(
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with one, those of its account and of others are filled."""
+    async with desk.database.write() as session:
+        await session.run_sync(
+            open_account, "other", Decimal(1000), desk.clock.now(), account_id="other"
+        )
+    orders = [
+        (
+            await desk.place("buy", "1", limit_price="95", note=note, account_id=account, **LIMIT)
+        ).order
+        for account in ("default", "other")
+        for note in ("broken", "sound", "sound")
+    ]
+    fill = match_orders.fill
+
+    def breaking(books: Any, order: Order, *rest: Any) -> Any:
+        if order.note == "broken" and order.user_id == "default":
+            raise ZeroDivisionError
+        return fill(books, order, *rest)
+
+    monkeypatch.setattr(match_orders, "fill", breaking)
+    for price in ("94", "93"):
+        await desk.move("AAPL", price)
+        assert await states(desk, *orders) == ["new", *["filled"] * 5]
+    monkeypatch.undo()
+    await desk.move("AAPL", "92")
+    assert await states(desk, orders[0]) == ["filled"]
+    await assert_orders_hold(desk)
+
+
+async def test_a_part_that_cannot_be_filled_leaves_no_order(desk: TradingDesk) -> None:
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
+    desk.price("AAPL", "0.0000001", "0.1")
+    for time_in_force in (TimeInForce.ioc, TimeInForce.gtc):
+        with pytest.raises(InvalidRequest, match="worth less than"):
+            await desk.place("buy", "10", time_in_force=time_in_force)
+    async with desk.database.read() as session:
+        assert (await session.scalars(select(Order))).all() == []
+    assert (await desk.ledger.account("default")).reserved_cash == 0

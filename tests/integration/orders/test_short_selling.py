@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from paperdesk.corporate.booking import Notice
+from paperdesk.corporate.commands import SpinOff
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidState
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.models import CostBasis, OrderClass, OrderStatus, OrderType, TimeInForce, Trade
@@ -184,3 +186,16 @@ async def test_an_order_without_cash_for_its_cover_is_rejected(desk: TradingDesk
     assert order.reason is not None
     assert "back costs $30,200.00, and $30,000.00 is there" in order.reason
     await assert_orders_hold(desk)
+
+
+async def test_a_short_position_without_cost_keeps_short_selling_on(desk: TradingDesk) -> None:
+    await allowed(desk)
+    await desk.trade("sell", "10")
+    now = desk.clock.now()
+    action = SpinOff(Notice("default", "s", now, now), "AAPL", "SPUN", 1, 1, Decimal(100))
+    await desk.ledger.submit(action)
+    desk.price("SPUN", "1")
+    await desk.trade("buy", "10", "SPUN")
+    assert (await desk.ledger.account("default")).short_collateral == 0
+    with pytest.raises(InvalidState, match="sold short"):
+        await desk.ledger.submit(ChangeRules("default", {"short_selling": False}))
