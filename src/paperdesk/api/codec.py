@@ -6,7 +6,7 @@ string or go through a float. Requests are parsed so that no amount ever is a fl
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from paperdesk.api.parameters import parameters_read
+from paperdesk.api.parameters import parameters_read, query_parameters
 from paperdesk.errors import InvalidRequest, UnsupportedMediaType
 
 AMOUNT_PATTERN = r"^-?[0-9]{1,13}(\.[0-9]{1,9})?$"
@@ -206,7 +206,7 @@ _decoder = json.JSONDecoder(
 
 
 class ExactRoute(APIRoute):
-    """A route that parses JSON exactly, and names the content type where that is the trouble."""
+    """A route that parses JSON exactly, and refuses query parameters that it does not know."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -216,6 +216,8 @@ class ExactRoute(APIRoute):
                 **(self.openapi_extra or {}),
                 "parameters": [*documented, *read],
             }
+        named = [each["name"] for each in (*documented, *read) if each["in"] == "query"]
+        self.query_names: frozenset[str] = frozenset([*named, *query_parameters(self.dependant)])
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler so that it sees an ExactRequest."""
@@ -224,11 +226,23 @@ class ExactRoute(APIRoute):
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handle_exactly(request: Request) -> Response:
+            check_query(request, self.query_names)
             if needs_body or (takes_body and has_body(request)):
                 check_media_type(request.headers.get("content-type"))
             return await handle(ExactRequest(request.scope, request.receive))
 
         return handle_exactly
+
+
+def check_query(request: Request, known: Collection[str]) -> None:
+    """Raise InvalidRequest for a query parameter that a route does not know.
+
+    A misspelt filter must not make a request one for everything.
+    """
+    if not request.scope["query_string"]:
+        return
+    if unknown := sorted(set(request.query_params) - set(known)):
+        raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
 
 
 def has_body(request: Request) -> bool:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from paperdesk.api.codec import ExactRoute, check_media_type, parse_json
+from paperdesk.api.codec import ExactRoute, check_media_type, check_query, parse_json
 from paperdesk.api.problems import answer_to
 from paperdesk.errors import PaperdeskError
 
@@ -84,6 +84,7 @@ class _DirectRoute:
     def __init__(self, route: ExactRoute) -> None:
         dependant: Dependant = route.dependant
         self._endpoint = route.endpoint
+        self._query_names = route.query_names
         self._request = str(dependant.request_param_name)
         self._model = _model_of(dependant)
         self._body = dependant.body_params[0].name if self._model else ""
@@ -101,6 +102,7 @@ class _DirectRoute:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        check_query(request, self._query_names)
         given: dict[str, Any] = {self._request: request}
         if self._model is not None:
             check_media_type(request.headers.get("content-type"))

@@ -42,6 +42,14 @@ def parameters_read(dependant: Dependant) -> list[dict[str, Any]]:
     return found
 
 
+def query_parameters(dependant: Dependant) -> list[str]:
+    """Return the query parameters that FastAPI looks up for a route and its dependencies."""
+    found = [parameter.alias for parameter in dependant.query_params]
+    for inner in dependant.dependencies:
+        found += query_parameters(inner)
+    return found
+
+
 def documented(*readers: Callable[..., Any]) -> dict[str, Any]:
     """Return the `openapi_extra` of a route that calls readers itself, for the sake of speed."""
     return {"parameters": [one for reader in readers for one in _parameters[reader]]}

@@ -156,6 +156,27 @@ class Terms:
                 raise InvalidRequest("time_in_force: linked orders are day or gtc.")
             self._check_exits()
 
+    def check_entry(self, price: Decimal | None) -> None:
+        """Raise InvalidRequest for an exit on the wrong side of where its order begins.
+
+        That is the order's own limit or stop; else `price`, the last known one.
+        """
+        if self.order_class not in {OrderClass.bracket, OrderClass.oto}:
+            return
+        begins = self.limit_price or self.stop_price or price
+        buys = self.side is Side.buy
+        for name, exit_price, is_above in (
+            ("take_profit.limit_price", self.take_profit, buys),
+            ("stop_loss.stop_price", self.stop_loss and self.stop_loss.stop_price, not buys),
+        ):
+            if begins is None or exit_price is None:
+                continue
+            if (exit_price <= begins) if is_above else (exit_price >= begins):
+                raise InvalidRequest(
+                    f"{name}: must be {'above' if is_above else 'below'} "
+                    f"{begins.normalize():f}, where the order begins."
+                )
+
     def _check_exits(self) -> None:
         """Check that the exit with a gain is better than that with a loss."""
         stop = self.stop_loss

@@ -201,3 +201,31 @@ async def test_another_account_has_orders_of_its_own(desk: DeskClient) -> None:
     assert told(await desk.patch(path, headers=mine, json={"quantity": 1}), 404)
     assert told(await desk.delete("/api/orders", headers=mine)) == []
     assert told(await desk.get(path))["status"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/orders?symbol=ZZZZ"),
+        ("DELETE", "/api/positions?ticker=AAPL"),
+        ("DELETE", "/api/positions?foo=1&cancel_orders=true"),
+        ("GET", "/api/orders?foo=1"),
+        ("GET", "/api/portfolio?range=1d"),
+        ("POST", "/api/portfolio/trade?dry_run=1"),
+    ],
+)
+async def test_a_misspelt_filter_is_not_one_for_everything(
+    desk: DeskClient, method: str, path: str
+) -> None:
+    await desk.trade("AAPL", "buy", 1)
+    resting = await desk.post(
+        "/api/orders",
+        json={"ticker": "AAPL", "side": "buy", "quantity": 1, "type": "limit", "limit_price": 5},
+    )
+    body = {"ticker": "AAPL", "side": "buy", "quantity": 1} if method == "POST" else None
+    answer = await desk.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+    assert "is not a parameter of this request" in answer.json()["detail"]
+    assert len((await desk.get("/api/trades")).json()) == 1
+    order = await desk.get(f"/api/orders/{resting.json()['id']}")
+    assert order.json()["status"] == "new"

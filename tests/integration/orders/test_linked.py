@@ -223,3 +223,25 @@ async def test_links_that_make_no_sense_are_refused(
         await desk.place("buy", "10", **terms)
     with pytest.raises(InvalidRequest, match="linked orders take quantity"):
         await desk.place("buy", None, notional="5", **BRACKET)
+
+
+@pytest.mark.parametrize(
+    ("side", "terms"),
+    [
+        ("buy", {"type": OrderType.limit, "limit_price": "95", "take_profit": "94"}),
+        ("buy", {"type": OrderType.limit, "limit_price": "95", "stop_loss": "95"}),
+        ("buy", {"take_profit": "99"}),
+        ("buy", {"type": OrderType.stop, "stop_price": "110", "stop_loss": "111"}),
+        ("sell", {"type": OrderType.limit, "limit_price": "105", "stop_loss": "104"}),
+        ("sell", {"take_profit": "101"}),
+    ],
+)
+async def test_an_exit_on_the_wrong_side_is_refused(
+    desk: TradingDesk, side: str, terms: dict[str, Any]
+) -> None:
+    if "stop_loss" in terms:
+        terms = terms | {"stop_loss": StopLoss(Decimal(terms["stop_loss"]))}
+    with pytest.raises(InvalidRequest, match="where the order begins"):
+        await desk.place(
+            side, "1", order_class=OrderClass.oto, time_in_force=TimeInForce.gtc, **terms
+        )

@@ -106,6 +106,7 @@ class PlaceOrder:
         if self.unknown is not None:
             raise self.unknown
         self.terms.check()
+        self.terms.check_entry(self.venue.board.price_of(self.terms.ticker))
         return enter(books, self.sender, self.terms, self.venue, whole=self.whole)
 
     def _replay(self, books: Books, order: Order) -> Placed:
