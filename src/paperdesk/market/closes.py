@@ -64,15 +64,12 @@ def chunks(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 
 def last_closes(dialect: str, stretches: Sequence[Stretch]) -> Select[Any]:
     """Select number (from 0), start and close of the last minute of each stretch that has one."""
-    wanted = _Wanted(dialect, stretches)
-    newest = wanted.minutes(func.max)
-    return wanted.rows(
-        select(wanted.number, PriceBar.start, type_coerce(PriceBar.close, BigInteger)).where(
-            PriceBar.ticker == wanted.ticker,
-            PriceBar.timeframe == Timeframe.minute.value,
-            PriceBar.start == newest,
-        )
-    )
+    return _closes(_Wanted(dialect, stretches), func.max)
+
+
+def first_closes(dialect: str, stretches: Sequence[Stretch]) -> Select[Any]:
+    """Select the same of the first minute of each stretch that has one."""
+    return _closes(_Wanted(dialect, stretches), func.min)
 
 
 def reaches(dialect: str, stretches: Sequence[Stretch]) -> Select[Any]:
@@ -134,9 +131,19 @@ def day_closes(dialect: str, wanted: Sequence[DaysOf], starts: Sequence[datetime
 
 
 def closes_from(rows: Iterable[Any]) -> Iterator[Close]:
-    """Give what the rows of `last_closes` say."""
+    """Give what the rows of `last_closes` or `first_closes` say."""
     for number, start, close in rows:
         yield Close(number, start + MINUTE, close)
+
+
+def _closes(wanted: "_Wanted", which: Any) -> Select[Any]:
+    return wanted.rows(
+        select(wanted.number, PriceBar.start, type_coerce(PriceBar.close, BigInteger)).where(
+            PriceBar.ticker == wanted.ticker,
+            PriceBar.timeframe == Timeframe.minute.value,
+            PriceBar.start == wanted.minutes(which),
+        )
+    )
 
 
 class _Wanted:

@@ -24,15 +24,17 @@ class Beside(NamedTuple):
 def beside(prices: Sequence[Price], levels: Mapping[int, float], cut: Collection[int]) -> Beside:
     """Set a curve beside a benchmark. Days without a price of it count with the next that has one.
 
-    `levels` are those of the curve, by instant, and have those of all prices. What of a day is in
-    the span, but not all of it, counts for the return of the benchmark alone: such days begin or
-    end at the instants in `cut`.
+    `levels` are those of the curve, by instant, and have those of all prices but the first. What of
+    a day is in the span, but not all of it, or before the first price, counts for the return of the
+    benchmark alone: such days begin or end at the instants in `cut`.
     """
     if len(prices) < 2:  # noqa: PLR2004 - a return needs two
         return Beside(prices[0].at if prices else None, None, None, None, None)
     own: list[float] = []
     other: list[float] = []
     days = 0.0
+    if prices[0].at not in levels:
+        cut = {*cut, prices[0].at}
     for one, following in pairwise(prices):
         if one.at not in cut and following.at not in cut and levels[one.at]:
             own.append(levels[following.at] / levels[one.at] - 1.0)
@@ -59,14 +61,16 @@ def benchmark_prices(
     """Return the prices of a benchmark: at the start of a span, at the ends of days, at its end.
 
     `closes` are those of complete days, in their order; `first` and `last` are what was known at
-    the start and at the end. Each is dated to the instant that it stands for.
+    the start and at the end. Each is dated to the instant that it stands for; the first one, where
+    it was known only later, to that.
     """
     start, end = span
-    found = [first._replace(at=start)] if first else []
+    found = [first._replace(at=max(start, first.at))] if first else []
     for close in closes:
         place = days.place(close.at - 1)
-        if place < days.complete and start < days.starts[place + 1] < end:
+        since = found[0].at if found else start
+        if place < days.complete and since < days.starts[place + 1] < end:
             found.append(close._replace(at=days.starts[place + 1]))
-    if last is not None and start < end:
+    if last is not None and (found[-1].at if found else start) < end:
         found.append(last._replace(at=end))
     return found
