@@ -13,7 +13,6 @@ from paperdesk.portfolio.performance.curve import (
     Curve,
     account_curve,
     note_known,
-    part_of,
     priced,
 )
 from paperdesk.portfolio.performance.events import (
@@ -28,6 +27,7 @@ from paperdesk.portfolio.performance.events import (
 )
 from paperdesk.portfolio.performance.figures import Figures, Span, figures_of
 from paperdesk.portfolio.performance.lines import STALE, Closes, Price
+from paperdesk.portfolio.performance.parts import part_of
 
 ZONE = ZoneInfo("America/New_York")
 BEGAN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)

@@ -27,6 +27,7 @@ from support.pricing import SleeplessClock
 from support.processes import ROOT
 
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 PATH = "/api/portfolio/performance"
 FIELDS = [
     "start",
@@ -346,6 +347,46 @@ async def test_parts_of_an_account_add_up(timed: DeskClient) -> None:
         assert [line["ticker"] for line in part["contributions"]] == [None]
 
 
+async def test_what_one_strategy_sold_to_another_has_the_prices_of_the_market(
+    timed: DeskClient,
+) -> None:
+    """The account has none of it: live, with a quote of before, from minutes, and in a past."""
+    timed.prices.prices["BRK.B"] = "400.5"
+    await timed.trade("BRK.B", "buy", 10, strategy="a")
+    await timed.trade("BRK.B", "sell", 10, strategy="b")
+    seen: list[tuple[Decimal, Decimal, list[str]]] = []
+
+    async def look(query: str = "") -> None:
+        a, b = [await performance(timed, f"strategy={name}{query}") for name in "ab"]
+        assert a["profit"] + b["profit"] == (await performance(timed, "range=all"))["profit"]
+        assert a["unpriced"] == b["unpriced"]
+        seen.append((a["profit"], b["profit"], a["unpriced"]))
+
+    await timed.get("/api/prices/BRK.B")
+    await later(timed, timedelta(minutes=1), **{"BRK.B": "410"})
+    await look()
+    timed.prices.prices["BRK.B"] = None
+    await later(timed, timedelta(minutes=5))
+    await look()
+    # Nobody has asked for it lately: there is no quote any more, but a minute of today.
+    await later(timed, timedelta(minutes=10))
+    assert timed.app.state.market.board.latest("BRK.B") is None
+    await stored(timed, "BRK.B", {START + timedelta(minutes=9): "420.5"})
+    await look()
+    await later(timed, 3 * DAY)
+    await stored(timed, "BRK.B", closes([-2], "430.5"))
+    await look()
+    await look(f"&end={(START + DAY).isoformat()[:-6]}Z")
+
+    assert seen == [
+        (95, -95, []),
+        (95, -95, ["BRK.B"]),
+        (200, -200, ["BRK.B"]),
+        (300, -300, ["BRK.B"]),
+        (200, -200, []),
+    ]
+
+
 async def test_a_benchmark_is_set_beside_the_account(timed: DeskClient) -> None:
     prices = {day: str(100 + day * 7 % 11) for day in range(1, 60)}
     for ticker in ("AAPL", "MSFT"):
@@ -375,6 +416,27 @@ async def test_a_benchmark_is_set_beside_the_account(timed: DeskClient) -> None:
         "correlation": None,
         "alpha": None,
     }
+
+
+async def test_a_benchmark_that_was_never_priced_before_counts_from_its_first_minute(
+    timed: DeskClient,
+) -> None:
+    await timed.trade("AAPL", "buy", 10)
+    await later(timed, timedelta(minutes=9))
+    at = START + timedelta(minutes=5)
+    await stored(timed, "MSFT", {at: "445", at + timedelta(minutes=1): "400"})
+    first = (await performance(timed, "benchmark=MSFT"))["benchmark"]
+    past = await performance(timed, f"benchmark=MSFT&end={(at + MINUTE).isoformat()[:-6]}Z")
+    await stored(timed, "MSFT", closes([0], "450"))
+    await later(timed, 2 * DAY, MSFT="489.5")
+    told = (await performance(timed, "benchmark=MSFT"))["benchmark"]
+
+    assert (first["since"], first["return"]) == ("2026-11-20T15:05:00Z", Decimal("-0.1"))
+    assert (told["since"], told["return"]) == (first["since"], Decimal("0.1"))
+    assert (past["benchmark"]["since"], past["benchmark"]["return"]) == (
+        first["since"], Decimal("-0.101124")
+    )  # fmt: skip
+    assert told["beta"] is None
 
 
 async def test_what_a_deposit_found_is_known_from_the_minute_before(timed: DeskClient) -> None:

@@ -162,6 +162,14 @@ def adjust_part(lines: dict[str, Line], positions: Mapping[str, Position], effec
     line.gains[place], line.put_in[place] = gain, -gain
 
 
+def end_part(line: Line, position: Position, at: int, sequence: int, a_share: int) -> None:
+    """Have what a part holds of a ticker leave it at a price."""
+    value = rounded(line.quantity * a_share, PER_MONEY)
+    place = line.change(at, sequence, 0)
+    line.gains[place], line.put_in[place] = value, -value
+    position.quantity = position.cost = 0
+
+
 def _move_part(
     lines: dict[str, Line],
     positions: Mapping[str, Position],

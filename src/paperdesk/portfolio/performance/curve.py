@@ -4,8 +4,7 @@ Values are whole numbers of 10 ** -18 dollars (quantity x price, unrounded) wher
 and of 10 ** -6, each holding rounded half to even, where they are told.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,16 +13,13 @@ from typing import Final, NamedTuple
 
 from paperdesk.portfolio.performance.adjusting import (
     Effect,
-    Position,
     adjust,
-    adjust_part,
     line_of,
     price,
 )
 from paperdesk.portfolio.performance.events import (
     A_DAY,
     PER_MONEY,
-    Adjustment,
     Days,
     Entries,
     Events,
@@ -76,8 +72,8 @@ class Worth:
 class Curve:
     """An account, or a part of it, and what it was worth at the end of each complete day.
 
-    `whole` is the account's curve, for a part of it. `known` says what an account was worth just
-    before money came or went, where that is known.
+    `whole` is the account's curve, for a part of it: its prices are those of all parts. `known`
+    says what an account was worth just before money came or went, where that is known.
     """
 
     days: Days
@@ -103,8 +99,17 @@ class Curve:
     @property
     def chapter(self) -> int:
         """When the account was opened, or just after it was last reset."""
-        resets = [each.at for each in self.movements if each.kind == "adjustment"]
-        return max(resets) + 1 if resets else self.first
+        return max((each.at + 1 for each in self.resets), default=self.first)
+
+    @property
+    def resets(self) -> list[Movement]:
+        """The movements that took the cash when the account was reset."""
+        return [each for each in self.movements if each.kind == "adjustment"]
+
+    def market(self, ticker: str) -> Line | None:
+        """Return the account's line of a ticker, for a part that has one of its own."""
+        line = self.whole.lines[ticker] if self.whole is not None else None
+        return None if line is self.lines[ticker] else line
 
     def held_at(self, instant: int) -> list[str]:
         """Return the tickers that are held just before an instant."""
@@ -141,7 +146,7 @@ class Curve:
             quantity = line.held_at(instant)
             if not quantity:
                 continue
-            best, other = line.known_at(instant), prices.get(ticker)
+            best, other = (self.market(ticker) or line).known_at(instant), prices.get(ticker)
             if other and (best is None or other.at >= best.at):
                 best = other
             if best is None or not best.market or instant - best.at > STALE * A_DAY:
@@ -176,27 +181,13 @@ def account_curve(events: Events, days: Days, first: int) -> Curve:
     effects: list[Effect] = []
     done = 0
     for change in (*events.adjustments, None):
-        end = _trades_before(events, change)
+        end = events.trades_before(change)
         for row in events.trades(done, end):
             line_of(lines, events.texts[row[2]]).trade(row, None)
         done = end
         if change is not None:
             effects.append(adjust(lines, change))
     return Curve(days, lines, events.movements, effects, first)
-
-
-def part_of(whole: Curve, events: Events, ticker: str | None, *labels: str | None) -> Curve:
-    """Return the part of a priced account that trades of a ticker, source or strategy made.
-
-    `labels` are the source and the strategy; None leaves open which. Where one is given, each
-    ticker is a position of the part's own, of its trades alone, at their own average cost.
-    """
-    if any(labels):
-        lines = _part_lines(whole, events, (ticker, *labels))
-    else:
-        lines = {ticker: whole.lines[ticker]} if ticker in whole.lines else {}
-    first = min((line.times[0] for line in lines.values()), default=whole.first)
-    return priced(Curve(whole.days, lines, first=first, whole=whole))
 
 
 def followed_by(curve: Curve, entries: Entries) -> Curve | None:
@@ -227,10 +218,10 @@ def priced(curve: Curve) -> Curve:
     """Value each day, after the lines were given their closing prices."""
     for effect in curve.effects:
         price(effect)
-    curve.flows = sorted(_flows(curve))
+    flowing(curve)
     totals = Totals(curve.days.complete)
-    for line in curve.lines.values():
-        line.add_to(totals, curve.days)
+    for ticker, line in curve.lines.items():
+        line.add_to(totals, curve.days, curve.market(ticker))
     curve.holdings, curve.estimates = totals.values, totals.estimates
     if curve.whole is None:
         cash = accumulate(_cash_of_days(curve)[:-1])
@@ -240,6 +231,12 @@ def priced(curve: Curve) -> Curve:
         curve.capitals = curve.totals
     else:
         curve.totals, curve.capitals = curve.holdings, totals.gross
+    return curve
+
+
+def flowing(curve: Curve) -> Curve:
+    """Note what came and went: enough to know what a curve made between two instants."""
+    curve.flows = sorted(_flows(curve))
     return curve
 
 
@@ -303,32 +300,3 @@ def _cash_of_days(curve: Curve) -> list[int]:
     for effect in curve.effects:
         cash[days.place(effect.adjustment.at)] += effect.moved
     return cash
-
-
-def _part_lines(whole: Curve, events: Events, asked: tuple[str | None, ...]) -> dict[str, Line]:
-    codes = [events.code(text) for text in asked]
-    if any(text is not None and code < 0 for text, code in zip(asked, codes, strict=True)):
-        return {}
-    lines: dict[str, Line] = {}
-    positions: defaultdict[str, Position] = defaultdict(Position)
-    done = 0
-    for effect in (*whole.effects, None):
-        end = _trades_before(events, effect.adjustment if effect else None)
-        for row in events.trades(done, end, codes):
-            ticker = events.texts[row[2]]
-            line_of(lines, ticker).trade(row, positions[ticker].realized(row[3], row[5]))
-        done = end
-        if effect is not None and effect.line.ticker in lines:
-            adjust_part(lines, positions, effect)
-    for ticker, line in lines.items():
-        line.closes = whole.lines[ticker].closes
-    return lines
-
-
-def _trades_before(events: Events, change: Adjustment | None) -> int:
-    """Return how many trades were before an adjustment, in time and then in the journal."""
-    at, sequences = events.columns[:2]
-    if change is None:
-        return len(at)
-    first, end = bisect_left(at, change.at), bisect_right(at, change.at)
-    return bisect_left(sequences, change.sequence, first, end)

@@ -5,7 +5,7 @@ Money is in millionths of a dollar, quantities and prices in billionths, times i
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -145,6 +145,14 @@ class Events:
         # The opening balance was booked before all else, so it has paid for what is dated earlier.
         moved = tuple(entry._replace(at=min(times)) if entry.opening else entry for entry in moved)
         return Events(entries.sequence, columns, _by_time(moved, ()), adjusted, tuple(codes))
+
+    def trades_before(self, change: "Movement | Adjustment | None") -> int:
+        """Return how many trades were before another entry, in time and then in the journal."""
+        at, sequences = self.columns[:2]
+        if change is None:
+            return len(at)
+        first, end = bisect_left(at, change.at), bisect_right(at, change.at)
+        return bisect_left(sequences, change.sequence, first, end)
 
     def trades(
         self, first: int, end: int, chosen: Sequence[int] = (_NOTHING,) * len(_TEXTS)

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from copy import copy
 from itertools import accumulate
-from operator import add, sub
+from operator import add, itemgetter, sub
 from typing import Any, Final, NamedTuple
 
 from paperdesk.portfolio.performance.events import PER_MONEY, Days
@@ -190,22 +190,43 @@ class Line:
         """Return the last price that was known just before an event."""
         return self._later(place - 1, bisect_right(self.closes.times, self.times[place]) - 1)
 
-    def add_to(self, totals: Totals, days: Days) -> None:
-        """Add what is held at the end of each complete day."""
+    def ends_of_days(self, days: Days) -> list[tuple[int, int, int, int]]:
+        """Return what was at the end of each complete day that had events.
+
+        The day, the quantity, the last price of an event, and since when that was known.
+        """
+        found: list[tuple[int, int, int, int]] = []
         price = known = event = 0
         count = len(self.times)
         while event < count:
             day = days.place(self.times[event])
             if day >= days.complete:
-                return
+                break
             end = bisect_left(self.times, days.starts[day + 1], event)
             for place in range(event, end):
                 if self.prices[place]:
                     price, known = self.prices[place], self.times[place]
             event = end
-            until = days.place(self.times[event]) if event < count else days.complete
-            if quantity := self.quantities[end - 1]:
-                self._add_between(totals, day, min(until, days.complete), (quantity, price, known))
+            found.append((day, self.quantities[end - 1], price, known))
+        return found
+
+    def add_to(self, totals: Totals, days: Days, whole: "Line | None" = None) -> None:
+        """Add what is held at the end of each complete day.
+
+        Prices of events are those of the `whole` line, where this one is of a part: then all parts
+        have the same ones, whoever made them.
+        """
+        own = self.ends_of_days(days)
+        market = own if whole is None else whole.ends_of_days(days)
+        ends = [*(day for day, *_ in own[1:]), days.complete]
+        for (first, quantity, *_), end in zip(own, ends, strict=False):
+            day = first
+            place = bisect_right(market, day, key=itemgetter(0)) if quantity else 0
+            while quantity and day < end:
+                until = min(end, market[place][0]) if place < len(market) else end
+                _, _, price, known = market[place - 1]
+                self._add_between(totals, day, until, (quantity, price, known))
+                day, place = until, place + 1
 
     def _add_between(self, totals: Totals, day: int, end: int, held: tuple[int, int, int]) -> None:
         """Add a quantity from a day on, until the day `end`.

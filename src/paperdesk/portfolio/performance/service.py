@@ -9,10 +9,10 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,10 @@ from sqlalchemy.orm import Session
 
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
-from paperdesk.db.types import PRICE_SCALE, units_of
 from paperdesk.errors import Busy
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
-from paperdesk.market.closes import MINUTE, Stretch, chunks, closes_from, last_closes
+from paperdesk.market.closes import chunks, closes_from, last_closes
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.portfolio.performance.benchmark import benchmark_prices
 from paperdesk.portfolio.performance.closing import DayCloses
@@ -34,7 +33,6 @@ from paperdesk.portfolio.performance.curve import (
     account_curve,
     followed_by,
     note_known,
-    part_of,
     priced,
 )
 from paperdesk.portfolio.performance.events import Days, Events, instant_of, moment_of
@@ -45,6 +43,8 @@ from paperdesk.portfolio.performance.figures import (
 )
 from paperdesk.portfolio.performance.journal import entries_of, hash_of
 from paperdesk.portfolio.performance.lines import Price
+from paperdesk.portfolio.performance.parts import part_of
+from paperdesk.portfolio.performance.pricing import Pricing, until
 
 _MOST_ENTRIES: Final = 500_000
 """Entries of all accounts that are kept in memory, beside those of the one asked for last."""
@@ -53,8 +53,6 @@ _MOST_LOOKS: Final = 20_000
 """Prices that are looked up to know what an account was worth when money came or went."""
 _GRACE: Final = timedelta(minutes=1)
 """How long after midnight a day is over: its last minute has to be stored first."""
-_BACK: Final = timedelta(days=7)
-_INSTANT: Final = timedelta(microseconds=1)
 _PAUSE: Final = 0.0005
 
 T = TypeVar("T")
@@ -113,9 +111,9 @@ class Performance:
     ) -> None:
         self._database = database
         self._ledger = ledger
-        self._board = board
         self._clock = clock
         self._zone = ZoneInfo(timezone)
+        self._pricing = Pricing(database, board, self._zone)
         # One thread for what takes long: several would only take the interpreter from the desk.
         self._thread = ThreadPoolExecutor(1, "paperdesk-performance")
         self._stopping = threading.Event()
@@ -137,12 +135,13 @@ class Performance:
         starts = instant_of(start)
         # What is booked right now counts, although no time has passed since.
         until = max(starts, instant_of(now)) if is_live else ends
-        before = await self._prices(starts, curve.held_at(starts))
-        held, current = whole.held_at(ends), None
+        before = await self._pricing.at(starts, curve.held_at(starts))
+        # A part may hold what the account does not: another one sold it.
+        held, current = {*whole.held_at(ends), *curve.held_at(ends)}, None
         if is_live:
-            after, current = self._quoted(held, ends)
+            after, current = await self._pricing.now(ends, held)
         else:
-            after = await self._prices(ends, held)
+            after = await self._pricing.at(ends, held)
         beside = await self._benchmark(
             asked.benchmark, whole.days, (starts, until), is_live=is_live
         )
@@ -235,7 +234,7 @@ class Performance:
 
         What is held then and has no such price has none.
         """
-        looks = [(at, _until(ticker, at, FRESH)) for at in instants for ticker in curve.held_at(at)]
+        looks = [(at, until(ticker, at, FRESH)) for at in instants for ticker in curve.held_at(at)]
         if len(looks) > _MOST_LOOKS:
             return {}
         found: dict[int, dict[str, Price]] = {at: {} for at in instants}
@@ -258,38 +257,6 @@ class Performance:
                 kept.parts.popitem(last=False)
         return curve
 
-    async def _prices(self, instant: int, tickers: Collection[str]) -> dict[str, Price]:
-        """Return the price that each ticker had in the stored minutes of a day until an instant."""
-        return await self._last_prices([_until(t, instant, self._of_day(instant)) for t in tickers])
-
-    async def _last_prices(self, stretches: Iterable[Stretch]) -> dict[str, Price]:
-        found: dict[str, Price] = {}
-        for some in chunks(stretches):
-            async with self._database.read() as session:
-                rows = await session.execute(last_closes(self._database.dialect, some))
-            for close in closes_from(rows):
-                price = Price(instant_of(close.at), close.price)
-                found[some[close.stretch].ticker] = price
-        return found
-
-    def _quoted(
-        self, tickers: Iterable[str], instant: int
-    ) -> tuple[dict[str, Price], frozenset[str]]:
-        """Return the latest quotes, and the tickers whose quote is fresh: that is of now."""
-        now = self._board.now()
-        found: dict[str, Price] = {}
-        current: set[str] = set()
-        for ticker in tickers:
-            quote = self._board.latest(ticker)
-            if quote is None:
-                continue
-            is_fresh = self._board.is_fresh(quote, now)
-            at = instant if is_fresh else instant_of(quote.received_at)
-            found[ticker] = Price(at, units_of(quote.price, PRICE_SCALE))
-            if is_fresh:
-                current.add(ticker)
-        return found, frozenset(current)
-
     async def _benchmark(
         self, ticker: str | None, days: Days, span: tuple[int, int], *, is_live: bool
     ) -> list[Price] | None:
@@ -297,15 +264,16 @@ class Performance:
         if ticker is None:
             return None
         start, end = span
-        first = await self._last_prices([_until(ticker, start, _BACK)])
+        first = await self._pricing.last(ticker, start)
+        first = first or await self._pricing.first(ticker, start, end)
         if is_live:
-            last, _ = self._quoted([ticker], end)
+            last = self._pricing.quoted(end, [ticker])[0].get(ticker)
         else:
-            last = await self._last_prices([_until(ticker, end, _BACK)])
+            last = await self._pricing.last(ticker, end)
         closes = await self._in_thread(
             lambda session: self._closes.of(session, ticker, days, self._breathe)
         )
-        return benchmark_prices(closes, days, span, first=first.get(ticker), last=last.get(ticker))
+        return benchmark_prices(closes, days, span, first=first, last=last)
 
     async def _in_thread(self, work: Callable[[Session], T]) -> T:
         def run() -> T:
@@ -321,15 +289,3 @@ class Performance:
 
     def _today(self) -> int:
         return (self._clock.now() - _GRACE).astimezone(self._zone).toordinal()
-
-    def _of_day(self, instant: int) -> timedelta:
-        """Return how much of an instant's day has passed."""
-        moment = moment_of(instant).astimezone(self._zone)
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        return moment_of(instant) - midnight.astimezone(UTC)
-
-
-def _until(ticker: str, instant: int, back: timedelta) -> Stretch:
-    """Return the minutes that were over at an instant, and began so long before it."""
-    moment = moment_of(instant)
-    return Stretch(ticker, moment - back, moment - MINUTE + _INSTANT)
