@@ -1,7 +1,7 @@
 """Journals and prices of tests in plain words, and the curves and figures that they make."""
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +9,11 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from paperdesk.portfolio.performance.attribution import (
+    Attribution,
+    attribution_of,
+    trades_by,
+)
 from paperdesk.portfolio.performance.curve import (
     Curve,
     account_curve,
@@ -27,7 +32,7 @@ from paperdesk.portfolio.performance.events import (
 )
 from paperdesk.portfolio.performance.figures import Figures, Span, figures_of
 from paperdesk.portfolio.performance.lines import STALE, Closes, Price
-from paperdesk.portfolio.performance.parts import part_of
+from paperdesk.portfolio.performance.parts import part_of, parts_by
 
 ZONE = ZoneInfo("America/New_York")
 BEGAN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -181,16 +186,39 @@ def figures(
     """Return the figures of a journal, valued at its last known prices, or at `quotes` now."""
     whole = journal.curve(now, known)
     curve = part_of(whole, journal.events, *part) if part else whole
+    span = _span_of(whole, now, start, end, quotes or {})(curve)
+    return figures_of(curve, span, None if benchmark is None else list(benchmark))
+
+
+def attribution(
+    journal: Journal,
+    now: int,
+    label: int,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    quotes: Mapping[str, Any] | None = None,
+) -> Attribution:
+    """Return what each source or strategy (a column of trades) made, valued as `figures` are."""
+    whole, events = journal.curve(now), journal.events
+    span_of = _span_of(whole, now, start, end, quotes or {})
+    span = span_of(whole)
+    trades = trades_by(events, label, span.start, span.until)
+    return attribution_of(whole, parts_by(whole, events, label), span_of, trades)
+
+
+def _span_of(
+    whole: Curve, now: int, start: int | None, end: int | None, quotes: Mapping[str, Any]
+) -> Callable[[Curve], Span]:
     begin = max(whole.first, start if start is not None else whole.first)
     ends = max(now, whole.end) if end is None else end
-    prices = {ticker: Price(ends, units(price)) for ticker, price in (quotes or {}).items()}
+    prices = {ticker: Price(ends, units(price)) for ticker, price in quotes.items()}
     current = frozenset(prices) if end is None else None
-    span = Span(
-        begin,
-        max(begin, now if end is None else end),
-        end,
-        curve.worth_at(begin, {}),
-        curve.worth_at(ends, prices, current),
-        whole.worth_at(ends, prices, current),
-    )
-    return figures_of(curve, span, None if benchmark is None else list(benchmark))
+    at_end = whole.worth_at(ends, prices, current)
+    until = max(begin, now if end is None else end)
+
+    def span_of(curve: Curve) -> Span:
+        worth = curve.worth_at(ends, prices, current)
+        return Span(begin, until, end, curve.worth_at(begin, {}), worth, at_end)
+
+    return span_of

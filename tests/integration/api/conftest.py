@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from support.databases import START
 from support.desk import DeskClient, open_desk
+from support.pricing import SleeplessClock
 
 
 @pytest.fixture
@@ -18,4 +20,12 @@ async def desk(database_url: str) -> AsyncIterator[DeskClient]:
 async def sqlite_desk(sqlite_url: str) -> AsyncIterator[DeskClient]:
     """The same on SQLite alone, for what does not depend on the database."""
     async with open_desk(sqlite_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def timed(database_url: str) -> AsyncIterator[DeskClient]:
+    """A desk whose time stands at START until the test moves it."""
+    async with open_desk(database_url, clock=SleeplessClock(START)) as client:
+        await client.app.state.market.tick()
         yield client

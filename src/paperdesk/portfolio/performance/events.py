@@ -123,6 +123,10 @@ class Events:
         """Return the number that stands for a ticker, source or strategy; -1 for none of them."""
         return self.texts.index(text) if text is not None and text in self.texts else _NOTHING
 
+    def text(self, code: int) -> str | None:
+        """Return the ticker, source or strategy of a number; None for that of none."""
+        return self.texts[code] if code >= 0 else None
+
     def followed_by(self, entries: Entries) -> "Events":
         """Return these entries and later ones, again in order of time."""
         codes = {text: code for code, text in enumerate(self.texts)}

@@ -119,7 +119,7 @@ def figures_of(curve: Curve, span: Span, benchmark: Sequence[Price] | None) -> F
     length = (span.end - span.start) / A_DAY
     cagr = returns.a_year(total, length)
     whole_days = [s.growth - 1.0 for s in stretches if s.is_whole and s.growth is not None]
-    money = _money(curve, span)
+    money = money_of(curve, span)
     grown = [(s.growth, s.place) for s in stretches if s.growth is not None]
     instants = [span.start, *(stretch.end for stretch in stretches)]
     return Figures(
@@ -143,14 +143,14 @@ def figures_of(curve: Curve, span: Span, benchmark: Sequence[Price] | None) -> F
         exposure=_exposure(curve, span, stretches),
         best_day=_day(max(grown, default=None)),
         worst_day=_day(min(grown, default=None)),
-        deposits=_dollars(money.came),
-        withdrawals=_dollars(money.went),
-        profit=_dollars(money.profit),
-        realized_pnl=_dollars(money.realized),
-        fees=_dollars(money.fees),
-        income=_dollars(money.income),
-        start_value=_dollars(span.at_start.told),
-        end_value=_dollars(span.at_end.told),
+        deposits=dollars(money.came),
+        withdrawals=dollars(money.went),
+        profit=dollars(money.profit),
+        realized_pnl=dollars(money.realized),
+        fees=dollars(money.fees),
+        income=dollars(money.income),
+        start_value=dollars(span.at_start.told),
+        end_value=dollars(span.at_end.told),
         estimated=_is_estimated(curve, span, stretches),
         unpriced=span.at_end.unpriced,
         contributions=money.contributions,
@@ -228,7 +228,7 @@ def _change(growth: float | None) -> Decimal | None:
     return figure(None if growth is None else growth - 1.0)
 
 
-class _Money(NamedTuple):
+class Money(NamedTuple):
     """What a span brought, in money."""
 
     simple: Decimal | None
@@ -242,7 +242,8 @@ class _Money(NamedTuple):
     contributions: Sequence[Contribution]
 
 
-def _money(curve: Curve, span: Span) -> _Money:
+def money_of(curve: Curve, span: Span) -> Money:
+    """Return what a span of a curve brought."""
     flows = curve.flows_between(span.start, span.until)
     came = sum(flow.amount for flow in flows if flow.amount > 0)
     went = -sum(flow.amount for flow in flows if flow.amount < 0)
@@ -274,7 +275,7 @@ def _money(curve: Curve, span: Span) -> _Money:
     if simple is not None:
         parts = [each * PER_MONEY for _, each in made]
         shares = returns.shared_out(simple, parts, capital)
-    return _Money(
+    return Money(
         simple,
         came,
         went,
@@ -284,7 +285,7 @@ def _money(curve: Curve, span: Span) -> _Money:
         income + sum(movement.amount for movement in moved if movement.kind in _INCOME),
         figure(won / closed) if closed else None,
         [
-            Contribution(ticker, _dollars(each), share)
+            Contribution(ticker, dollars(each), share)
             for (ticker, each), share in zip(made, shares, strict=True)
         ],
     )
@@ -370,5 +371,6 @@ def _beside(prices: Sequence[Price], span: Span, stretches: Sequence[_Stretch]) 
     return beside(prices, levels, cut)
 
 
-def _dollars(money: int) -> Decimal:
+def dollars(money: int) -> Decimal:
+    """Return money in dollars."""
     return EXACT.scaleb(Decimal(money), -6)

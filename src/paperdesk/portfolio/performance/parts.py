@@ -54,7 +54,7 @@ def parts_by(whole: Curve, events: Events, label: int) -> dict[str | None, Curve
     None is that of the trades without one.
     """
     return {
-        events.texts[code] if code >= 0 else None: flowing(_curve(whole, part.lines))
+        events.text(code): flowing(_curve(whole, part.lines))
         for code, part in _parts(whole, events, (), label).items()
     }
 

@@ -1,6 +1,8 @@
-"""GET /api/portfolio/performance."""
+"""GET /api/portfolio/performance, and what each source or strategy made."""
 
+from collections.abc import Collection
 from contextlib import suppress
+from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
@@ -12,7 +14,13 @@ from paperdesk.errors import InvalidRequest, NotFound, PriceUnavailable, Unknown
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.portfolio.history import Range, span_of
-from paperdesk.portfolio.performance.schemas import PerformanceAnswer, performance_fields
+from paperdesk.portfolio.performance.parts import SOURCE, STRATEGY
+from paperdesk.portfolio.performance.schemas import (
+    AttributionAnswer,
+    PerformanceAnswer,
+    attribution_fields,
+    performance_fields,
+)
 from paperdesk.portfolio.performance.service import Asked, Performance
 from paperdesk.users.access import Account
 
@@ -21,7 +29,19 @@ router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
 _Ticker = Annotated[str | None, Query(max_length=64)]
 _Label = Annotated[Label | None, Query()]
 
-_TAKEN: Final = ("range", "start", "end", "ticker", "source", "strategy", "benchmark", "account")
+_RANGE: Final = ("range", "start", "end", "account")
+_TAKEN: Final = (*_RANGE, "ticker", "source", "strategy", "benchmark")
+_BY: Final = (*_RANGE, "by")
+
+
+class By(StrEnum):
+    """What tells the parts of an account apart."""
+
+    strategy = "strategy"
+    source = "source"
+
+
+_COLUMNS: Final = {By.strategy: STRATEGY, By.source: SOURCE}
 
 
 @router.get(
@@ -46,9 +66,7 @@ async def read_performance(
     of its history. Or give `start` and `end` (excluded) instead of `range`. `ticker`,
     `source` and `strategy` choose a part of the account; `benchmark` is a ticker to compare with.
     """
-    if unknown := sorted(set(request.query_params) - set(_TAKEN)):
-        # A misspelt filter would be answered with the figures of something else.
-        raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
+    _refuse_others(request, _TAKEN)
     market: Market = request.app.state.market
     chapter = span is None and start is None and end is None
     start, end = span_of(span, start, end, market.clock.now())
@@ -68,3 +86,37 @@ async def read_performance(
         chapter,
     )
     return Reply(performance_fields(await performance.of(account, asked), beside))
+
+
+@router.get(
+    "/attribution",
+    response_model=AttributionAnswer,
+    responses=problems(InvalidRequest, NotFound),
+)
+async def read_attribution(
+    request: Request,
+    account: Account,
+    by: Annotated[By, Query()],
+    span: Annotated[Range | None, Query(alias="range")] = None,
+    start: Bound = None,
+    end: Bound = None,
+) -> Response:
+    """Show what each strategy, or each source of trades, made over a range.
+
+    The profits of all parts and of the rest, which belongs to no trade, add up to that of the
+    account. The range is said as for its performance.
+    """
+    _refuse_others(request, _BY)
+    market: Market = request.app.state.market
+    chapter = span is None and start is None and end is None
+    start, end = span_of(span, start, end, market.clock.now())
+    performance: Performance = request.app.state.performance
+    asked = Asked(start, end, chapter=chapter)
+    told = await performance.by(account, _COLUMNS[by], asked)
+    return Reply(attribution_fields(told, by.value))
+
+
+def _refuse_others(request: Request, taken: Collection[str]) -> None:
+    if unknown := sorted(set(request.query_params) - set(taken)):
+        # A misspelt filter would be answered with the figures of something else.
+        raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")

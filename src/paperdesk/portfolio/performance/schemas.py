@@ -1,4 +1,4 @@
-"""The answer of GET /api/portfolio/performance."""
+"""The answers of GET /api/portfolio/performance and /attribution."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from paperdesk.api.codec import Amount, Answer, Moment
 from paperdesk.portfolio.performance.benchmark import Beside
 from paperdesk.portfolio.performance.events import moment_of
 from paperdesk.portfolio.performance.figures import Contribution, Day, Fall
-from paperdesk.portfolio.performance.service import Told
+from paperdesk.portfolio.performance.service import Attributed, Told
 
 _AnInstant = Annotated[Moment | None, Field(description="Null where there is none")]
 _Fraction = Amount | None
@@ -114,6 +114,60 @@ class PerformanceAnswer(Answer):
     contributions: list[ContributionAnswer]
     benchmark: BenchmarkAnswer | None
     days: Annotated[int, Field(description="Days of the desk's time zone, the last one included")]
+
+
+class PartAnswer(Answer):
+    """What the trades of a strategy, or of a source, made in the range."""
+
+    name: Annotated[
+        str | None,
+        Field(description="Null: the trades without a strategy", examples=["breakout"]),
+    ]
+    profit: Annotated[Amount, Field(description="US dollars, after fees")]
+    realized_pnl: Annotated[Amount, Field(description="At its own average cost, before fees")]
+    income: Annotated[Amount, Field(description="Dividends")]
+    fees: Amount
+    end_value: Annotated[Amount, Field(description="Of what it holds at the end")]
+    trades: int
+
+
+class RestAnswer(Answer):
+    """What belongs to no trade: interest, fees of the account, what was transferred in."""
+
+    profit: Annotated[Amount, Field(examples=[-0.3])]
+    income: Amount
+    fees: Amount
+    end_value: Annotated[Amount, Field(description="Of positions that are of no part")]
+
+
+class AttributionAnswer(Answer):
+    """What each part of an account made over a range, most first, and what belongs to none."""
+
+    by: Annotated[str, Field(examples=["strategy"])]
+    start: Moment
+    end: Moment
+    profit: Annotated[
+        Amount, Field(description="Of the account: parts and rest add up to it exactly")
+    ]
+    parts: list[PartAnswer]
+    rest: RestAnswer
+    unpriced: Annotated[
+        list[str], Field(description="Tickers without a current price at the end, of any part")
+    ]
+
+
+def attribution_fields(told: Attributed, by: str) -> dict[str, Any]:
+    """Return the fields of an AttributionAnswer, by their names in JSON."""
+    made = told.attribution
+    return {
+        "by": by,
+        "start": told.start,
+        "end": told.end,
+        "profit": made.profit,
+        "parts": [part._asdict() for part in made.parts],
+        "rest": made.rest._asdict(),
+        "unpriced": list(made.unpriced),
+    }
 
 
 def performance_fields(told: Told, benchmark: str | None) -> dict[str, Any]:

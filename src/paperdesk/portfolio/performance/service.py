@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,11 +25,17 @@ from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.views import AccountView
 from paperdesk.market.closes import chunks, closes_from, last_closes
 from paperdesk.market.quotes import QuoteBoard
+from paperdesk.portfolio.performance.attribution import (
+    Attribution,
+    attribution_of,
+    trades_by,
+)
 from paperdesk.portfolio.performance.benchmark import benchmark_prices
 from paperdesk.portfolio.performance.closing import DayCloses
 from paperdesk.portfolio.performance.curve import (
     FRESH,
     Curve,
+    Worth,
     account_curve,
     followed_by,
     note_known,
@@ -43,7 +49,7 @@ from paperdesk.portfolio.performance.figures import (
 )
 from paperdesk.portfolio.performance.journal import entries_of, hash_of
 from paperdesk.portfolio.performance.lines import Price
-from paperdesk.portfolio.performance.parts import part_of
+from paperdesk.portfolio.performance.parts import part_of, parts_by
 from paperdesk.portfolio.performance.pricing import Pricing, until
 
 _MOST_ENTRIES: Final = 500_000
@@ -57,6 +63,7 @@ _PAUSE: Final = 0.0005
 
 T = TypeVar("T")
 _Part = tuple[str | None, str | None, str | None]
+_Parts = dict[str | None, Curve]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,45 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributed:
+    """What each part made, and in which time."""
+
+    start: datetime
+    end: datetime
+    attribution: Attribution
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A range of an account: from when to when, also as instants, and the prices at its ends.
+
+    `until` is its end for what takes time, `bound` for what is booked: None where all of it counts.
+    """
+
+    start: datetime
+    end: datetime
+    starts: int
+    until: int
+    bound: int | None
+    before: Mapping[str, Price]
+    after: Mapping[str, Price]
+    current: frozenset[str] | None
+    whole_at_end: Worth
+    ends: int
+
+    def span(self, curve: Curve) -> Span:
+        """Return the range of a curve of the account."""
+        return Span(
+            self.starts,
+            self.until,
+            self.bound,
+            curve.worth_at(self.starts, self.before),
+            curve.worth_at(self.ends, self.after, self.current),
+            self.whole_at_end,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """The curve of an account as of an entry of its journal, on a day; and of its parts."""
 
@@ -101,6 +147,7 @@ class _Kept:
     events: Events
     curve: Curve
     parts: OrderedDict[_Part, Curve] = field(default_factory=OrderedDict[_Part, Curve])
+    by: dict[int, _Parts] = field(default_factory=dict[int, _Parts])
 
 
 class Performance:
@@ -124,8 +171,32 @@ class Performance:
     async def of(self, account_id: str, asked: Asked) -> Told:
         """Return the figures that are asked for. Raises NotFound where there is no such account."""
         kept = await self._current(account_id)
-        whole = kept.curve
-        curve = whole if asked.part is None else await self._part(kept, asked.part)
+        curve = kept.curve if asked.part is None else await self._part(kept, asked.part)
+        seen = await self._seen(kept.curve, [curve], asked)
+        beside = await self._benchmark(asked.benchmark, kept.curve.days, seen)
+        figures = await asyncio.to_thread(lambda: figures_of(curve, seen.span(curve), beside))
+        return Told(seen.start, seen.end, kept.curve.days, figures)
+
+    async def by(self, account_id: str, label: int, asked: Asked) -> Attributed:
+        """Return what each source or strategy (a column of trades) made in a span.
+
+        Raises NotFound where there is no such account.
+        """
+        kept = await self._current(account_id)
+        parts = kept.by.get(label)
+        if parts is None:
+            parts = await asyncio.to_thread(parts_by, kept.curve, kept.events, label)
+            kept.by[label] = parts
+        seen = await self._seen(kept.curve, parts.values(), asked)
+
+        def attribution() -> Attribution:
+            trades = trades_by(kept.events, label, seen.starts, seen.bound)
+            return attribution_of(kept.curve, parts, seen.span, trades)
+
+        return Attributed(seen.start, seen.end, await asyncio.to_thread(attribution))
+
+    async def _seen(self, whole: Curve, curves: Collection[Curve], asked: Asked) -> _Seen:
+        """Return the range that is asked for, with the prices at its ends of what curves hold."""
         now = self._clock.now()
         end = min(asked.end or now, now)
         is_live = end == now
@@ -133,31 +204,27 @@ class Performance:
         start = min(max(asked.start or earliest, earliest), end)
         ends = max(instant_of(now), whole.end) if is_live else instant_of(end)
         starts = instant_of(start)
-        # What is booked right now counts, although no time has passed since.
-        until = max(starts, instant_of(now)) if is_live else ends
-        before = await self._pricing.at(starts, curve.held_at(starts))
-        # A part may hold what the account does not: another one sold it.
-        held, current = {*whole.held_at(ends), *curve.held_at(ends)}, None
+        # What one part sold to another is held by both, and not by the account.
+        before = await self._pricing.at(starts, await asyncio.to_thread(_held, curves, starts))
+        held = await asyncio.to_thread(_held, [whole, *curves], ends)
+        current = None
         if is_live:
             after, current = await self._pricing.now(ends, held)
         else:
             after = await self._pricing.at(ends, held)
-        beside = await self._benchmark(
-            asked.benchmark, whole.days, (starts, until), is_live=is_live
+        return _Seen(
+            start,
+            end,
+            starts,
+            # What is booked right now counts, although no time has passed since.
+            max(starts, instant_of(now)) if is_live else ends,
+            None if is_live else ends,
+            before,
+            after,
+            current,
+            whole.worth_at(ends, after, current),
+            ends,
         )
-
-        def figures() -> Figures:
-            span = Span(
-                starts,
-                until,
-                None if is_live else ends,
-                curve.worth_at(starts, before),
-                curve.worth_at(ends, after, current),
-                whole.worth_at(ends, after, current),
-            )
-            return figures_of(curve, span, beside)
-
-        return Told(start, end, whole.days, await asyncio.to_thread(figures))
 
     async def close(self) -> None:
         """Break off what is being made."""
@@ -257,16 +324,14 @@ class Performance:
                 kept.parts.popitem(last=False)
         return curve
 
-    async def _benchmark(
-        self, ticker: str | None, days: Days, span: tuple[int, int], *, is_live: bool
-    ) -> list[Price] | None:
-        """Return a benchmark's prices over a span; None where none is asked for."""
+    async def _benchmark(self, ticker: str | None, days: Days, seen: _Seen) -> list[Price] | None:
+        """Return a benchmark's prices over a range; None where none is asked for."""
         if ticker is None:
             return None
-        start, end = span
+        span = start, end = seen.starts, seen.until
         first = await self._pricing.last(ticker, start)
         first = first or await self._pricing.first(ticker, start, end)
-        if is_live:
+        if seen.bound is None:
             last = self._pricing.quoted(end, [ticker])[0].get(ticker)
         else:
             last = await self._pricing.last(ticker, end)
@@ -289,3 +354,8 @@ class Performance:
 
     def _today(self) -> int:
         return (self._clock.now() - _GRACE).astimezone(self._zone).toordinal()
+
+
+def _held(curves: Iterable[Curve], instant: int) -> set[str]:
+    """Return the tickers that any of some curves holds just before an instant."""
+    return {ticker for curve in curves for ticker in curve.held_at(instant)}
