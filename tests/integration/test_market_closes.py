@@ -14,6 +14,7 @@ from paperdesk.market.closes import (
     chunks,
     closes_from,
     day_closes,
+    first_closes,
     last_closes,
     reaches,
 )
@@ -65,9 +66,12 @@ async def test_the_last_minute_of_a_stretch_is_its_close(database: Database) -> 
     async with database.read() as session:
         rows = await session.execute(last_closes(database.dialect, stretches))
         found = {close.stretch: (close.at, close.price) for close in closes_from(rows)}
+        rows = await session.execute(first_closes(database.dialect, stretches))
+        first = {close.stretch: (close.at, close.price) for close in closes_from(rows)}
         reached = map(tuple, await session.execute(reaches(database.dialect, stretches)))
 
     assert found == {0: (START + 2 * MINUTE, 2_000_000_001), 2: (START + MINUTE, 7 * 10**9)}
+    assert first == {0: (START + MINUTE, 1_500_000_000), 2: found[2]}
     assert sorted(row for row in reached if row[1]) == [
         (0, START, START + MINUTE),
         (2, START, START),
