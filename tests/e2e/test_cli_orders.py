@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from support.fake_desk import FakeDesk
 from support.program import Program
 
@@ -92,6 +94,44 @@ def test_the_prices_make_the_type_of_an_order(cli: Program, desk: FakeDesk) -> N
         assert (result.code, result.err) == (0, ""), arguments
         assert asked(desk) == ("POST", "/api/orders", {**plain, **body})
         assert desk.asked[-1].headers["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("order buy AAPL 1 --oco", "--oco"),
+        ("order buy AAPL 1 --oco --limit 5", "--stop-loss"),
+        ("order buy AAPL 1 --oco --stop-loss 5", "--limit"),
+        ("order buy AAPL 1 --oco --limit 9 --stop-loss 5 --stop 4", "--stop"),
+        ("order buy AAPL 1 --oco --limit 9 --stop-loss 5 --take-profit 9", "--take-profit"),
+        ("order buy AAPL 1 --trail 5 --limit 3", "--trail"),
+        ("order buy AAPL 1 --trail 5 --stop 3", "--trail"),
+        ("order buy AAPL 1 --trail 5 --oco --limit 3 --stop-loss 2", "--trail"),
+        ("order buy AAPL 1 --stop-loss-limit 5", "--stop-loss"),
+        ("orders cancel abc --ticker AAPL", "--ticker"),
+        ("orders cancel abc --side buy", "--side"),
+        ("split AAPL 4:1 --every-account --account a1", "--every-account"),
+        ("orders --limit 0", "--limit"),
+        ("trades --limit 501", "--limit"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_asked(
+    cli: Program, desk: FakeDesk, arguments: str, said: str
+) -> None:
+    desk.answers(ORDER)
+    result = cli(*arguments.split())
+    assert (result.code, result.out, desk.asked) == (2, "", [])
+    (line,) = result.err.splitlines()
+    assert said in line
+
+
+def test_a_stop_loss_may_have_a_limit(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ORDER)
+    for exits in (["--take-profit", "210"], ["--limit", "210", "--oco"]):
+        loss = ["--stop-loss", "175", "--stop-loss-limit", "174"]
+        assert cli("order", "sell", "AAPL", "1", *exits, *loss).code == 0
+        body = json.loads(desk.asked[-1].body)
+        assert body["stop_loss"] == {"stop_price": "175", "limit_price": "174"}
 
 
 def test_an_order_is_shown_as_a_line(cli: Program, desk: FakeDesk) -> None:

@@ -104,7 +104,7 @@ class Desk:
 
     def rows(self, path: str, *, limit: int | None, **parameters: str | None) -> Answer:
         """Ask for a list: its first `limit` rows, or all of them, page after page."""
-        answer = self.get(path, limit=limit or LARGEST_PAGE, **parameters)
+        answer = self.get(path, limit=LARGEST_PAGE if limit is None else limit, **parameters)
         if limit is not None or not answer.next_page:
             return answer
         rows = answer.read(list[msgspec.Raw])

@@ -119,7 +119,7 @@ Examples:
     (
         _TRADE,
         "order",
-        "orders:order",
+        "order:order",
         "Place an order that waits for its price.",
         """\
 A limit, a stop, both, or a trailing stop; with --take-profit and --stop-loss the
@@ -135,7 +135,7 @@ Examples:
     (
         _TRADE,
         "close",
-        "orders:close",
+        "order:close",
         "Close a position at the market.",
         """\
 Examples:

@@ -135,6 +135,7 @@ def actions(
     options: Remote = REMOTE,
 ) -> None:
     """Book the corporate actions of a file, in its order; each row is booked once, for ever."""
+    _check_accounts(every=every_account, options=options)
     rows = _rows(file)
     with Desk(options) as desk:
         for number, row in rows:
@@ -188,7 +189,13 @@ def _key_of(said: dict[str, Any]) -> str:
     return f"action:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
+def _check_accounts(*, every: bool, options: Remote) -> None:
+    if every and options.account is not None:
+        raise CommandFailed("Give either --account or --every-account.", Exit.USAGE)
+
+
 def _book(kind: str, ticker: str, terms: dict[str, Any], details: Details) -> None:
+    _check_accounts(every=details.every_account, options=details)
     said = {
         "kind": kind,
         "ticker": ticker,

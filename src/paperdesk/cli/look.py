@@ -9,7 +9,7 @@ from rich.text import Text
 from paperdesk.cli.answers import Entry, Portfolio, Quote, Trade
 from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
-from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
+from paperdesk.cli.options import REMOTE, Every, HowMany, OfSource, OfStrategy, Remote
 from paperdesk.cli.output import (
     OLDER,
     clean,
@@ -116,19 +116,28 @@ def trades(
     *,
     ticker: Annotated[str | None, Parameter(help="Only this stock.")] = None,
     side: Annotated[Literal["buy", "sell"] | None, Parameter(help="Only this side.")] = None,
+    strategy: OfStrategy = None,
+    source: OfSource = None,
     limit: HowMany = 20,
     every: Every = False,
     options: Remote = REMOTE,
 ) -> None:
     """Show what was traded, newest first."""
     with Desk(options) as desk:
-        answer = desk.rows("/api/trades", limit=None if every else limit, ticker=ticker, side=side)
+        answer = desk.rows(
+            "/api/trades",
+            limit=None if every else limit,
+            ticker=ticker,
+            side=side,
+            strategy=strategy,
+            source=source,
+        )
         if options.json:
             show_json(answer.text)
             return
         booked = answer.read(list[Trade])
     if not booked:
-        chosen = ticker or side
+        chosen = ticker or side or strategy or source
         say("No trades match." if chosen else "No trades yet. Make one: paperdesk buy AAPL 10")
         return
     rows = table(

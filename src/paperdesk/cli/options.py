@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 
 @Parameter(name="*")
@@ -28,9 +28,18 @@ class Remote(Shown):
     ] = None
 
 
-HowMany = Annotated[int, Parameter(help="How many, 1 to 500, newest first.")]
+HowMany = Annotated[
+    int,
+    Parameter(
+        validator=validators.Number(gte=1, lte=500), help="How many, 1 to 500, newest first."
+    ),
+]
 Every = Annotated[
     bool, Parameter(name="--all", negative="", show_default=False, help="All there are.")
+]
+OfStrategy = Annotated[str | None, Parameter(help="Only this strategy.")]
+OfSource = Annotated[
+    str | None, Parameter(help="Only what came through this door, such as api or replay.")
 ]
 
 SHOWN = Shown()

@@ -1,0 +1,63 @@
+"""Orders as a table."""
+
+from paperdesk.cli.answers import Order
+from paperdesk.cli.client import Answer
+from paperdesk.cli.options import Remote
+from paperdesk.cli.output import (
+    clean,
+    instant,
+    money,
+    price,
+    quantity,
+    say,
+    screen,
+    show_json,
+    table,
+)
+
+
+def show_placed(answer: Answer, options: Remote) -> None:
+    """Print an order as it was answered, with those that are linked to it."""
+    if options.json:
+        show_json(answer.text)
+        return
+    placed = answer.read(Order)
+    show_table([placed, *placed.legs])
+    if answer.replayed:
+        say("Placed before, with the same key.")
+
+
+def show_table(found: list[Order], *, reasons: bool = True) -> None:
+    """Print orders as a table, and why they ended."""
+    rows = table(
+        "Placed (UTC)", "Side", "Ticker", ">Size", "Type", ">Price", ">Filled", "Status", "Id"
+    )
+    for one in found:
+        size = quantity(one.quantity) if one.quantity is not None else None
+        rows.add_row(
+            instant(one.submitted_at),
+            clean(one.side),
+            clean(one.ticker),
+            size or money(one.notional or one.filled_quantity),
+            clean(f"{one.type} {one.time_in_force}"),
+            _prices(one),
+            quantity(one.filled_quantity),
+            clean(one.status),
+            clean(one.id),
+        )
+    screen().print(rows)
+    for one in found:
+        if reasons and one.reason:
+            say(f"{clean(one.id)}: {clean(one.reason)}")
+
+
+def _prices(one: Order) -> str:
+    """Return the price at which an order was filled, else those that it waits for."""
+    if one.filled_avg_price is not None:
+        return price(one.filled_avg_price)
+    waits = [price(p) for p in (one.stop_price, one.limit_price) if p is not None]
+    if one.trail_price is not None:
+        waits.append(f"-{price(one.trail_price)}")
+    if one.trail_percent is not None:
+        waits.append(f"-{quantity(one.trail_percent)} %")
+    return " / ".join(waits)
