@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from urllib.parse import unquote
 
 import pytest
 
@@ -103,6 +104,22 @@ def test_performance_of_a_part_has_no_curve_and_json_has_every_digit(
     ]
     assert "▁" not in part.out
     assert '"end_value": 12710.240001,' in exact.out
+
+
+def test_performance_is_asked_for_by_source_and_time(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(PERFORMANCE, CURVE)
+    since, until = "2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"
+
+    cli("performance", "--start", since, "--end", until)
+    cli("performance", "--source", "replay")
+    both = cli("performance", "--range", "1y", "--start", since)
+
+    assert [unquote(asked.path) for asked in desk.asked] == [
+        f"/api/portfolio/performance?start={since}&end={until}",
+        f"/api/portfolio/history?start=2025-11-20T15:00:00Z&end={until}&points=60",
+        "/api/portfolio/performance?source=replay",
+    ]
+    assert both.code == 2
 
 
 def test_the_curve_is_plain_where_blocks_cannot_be_printed(cli: Program, desk: FakeDesk) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_desk import FakeDesk
+from support.fake_desk import DROP, FakeDesk
 from support.program import Program
 
 ORDER = """{
@@ -179,6 +179,44 @@ def test_a_position_is_closed(cli: Program, desk: FakeDesk) -> None:
         desk.answers(ORDER)
         assert cli("close", "AAPL", *arguments).code == 0
         assert asked(desk) == ("POST", "/api/positions/AAPL/close", body)
+
+
+def test_all_positions_are_closed_where_that_is_confirmed(cli: Program, desk: FakeDesk) -> None:
+    refused = '{"status": "refused", "problem": {"detail": "Selling MSFT is refused."}}'
+    desk.answers(f'{{"results": [{{"status": "placed", "order": {ORDER}}}, {refused}]}}')
+
+    unasked = cli("close", "--all")
+    assert (unasked.code, desk.asked) == (2, [])
+    assert "--yes" in unasked.err
+    some = cli("close", "--all", "--yes", "--cancel-orders")
+    assert asked(desk) == ("DELETE", "/api/positions?cancel_orders=true", None)
+    assert some.code == 1
+    assert "01a20132-3a10-7c0e-8e0b-2d1b6f0c9a51" in some.out
+    assert some.out.endswith("Refused: Selling MSFT is refused.\n")
+
+    desk.answers('{"results": []}')
+    none = cli("close", "--all", "--yes")
+    assert (none.code, none.out) == (0, "There are no positions.\n")
+    assert asked(desk)[1] == "/api/positions"
+    desk.answers(DROP)
+    lost = cli("close", "--all", "--yes")
+    assert lost.code == 1
+    assert "it is not known whether it was done" in lost.err
+
+    before = len(desk.asked)
+    for wrong in ([], ["AAPL", "--all"], ["--all", "--lots", "1"], ["--all", "--note", "x"]):
+        assert cli("close", *wrong, "--yes").code == 2
+    assert len(desk.asked) == before
+
+
+def test_orders_and_trades_are_asked_for_by_strategy_and_source(
+    cli: Program, desk: FakeDesk
+) -> None:
+    desk.answers("[]")
+    for command, status in (("orders", "&status=open"), ("trades", "")):
+        told = cli(command, "--strategy", "value", "--source", "replay")
+        assert asked(desk)[1] == f"/api/{command}?limit=20{status}&strategy=value&source=replay"
+        assert told.out.endswith("match.\n")
 
 
 def test_accounts_are_shown_opened_and_changed(cli: Program, desk: FakeDesk) -> None:

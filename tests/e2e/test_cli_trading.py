@@ -83,6 +83,20 @@ def test_cash_is_moved_as_it_was_typed_and_told_in_two_lines(cli: Program, desk:
     assert other.headers["Idempotency-Key"] != "mine-1"
 
 
+def test_fees_and_interest_are_booked(cli: Program, desk: FakeDesk) -> None:
+    for kind, told in (
+        ("fee", "Booked a fee of $5.00."),
+        ("interest", "Booked interest of $5.00."),
+    ):
+        desk.answers(MOVED.replace("withdrawal", kind).replace("200.5", "5.0"))
+        result = cli("cash", kind, "5", "--note", "why")
+        assert result.out.splitlines() == [told, "Cash $9,799.50."]
+        asked = desk.asked[-1]
+        assert (asked.method, asked.path) == ("POST", "/api/cash")
+        assert json.loads(asked.body) == {"kind": kind, "amount": "5", "note": "why"}
+        assert asked.headers["Idempotency-Key"]
+
+
 def test_a_lost_answer_moves_no_cash_twice(cli: Program, desk: FakeDesk) -> None:
     desk.answers(DROP, Reply(MOVED, 201, headers={"Idempotent-Replayed": "true"}))
 

@@ -1,11 +1,11 @@
 """`paperdesk account`: the paper accounts of a desk: open, change, clone, reset."""
 
-import sys
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from paperdesk.cli.answers import Account
+from paperdesk.cli.asking import confirm
 from paperdesk.cli.client import Answer, Desk
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
@@ -176,12 +176,8 @@ def reset(
     options: Remote = REMOTE,
 ) -> None:
     """Begin an account anew: its orders, positions and cash go, its history and keys stay."""
-    if not yes:
-        if not sys.stdin.isatty():
-            raise CommandFailed("Say --yes to reset the account.", Exit.USAGE)
-        question = "Its open orders, positions and cash go. Write its id to reset it: "
-        if input(question) != account_id:
-            raise CommandFailed("That is not its id. Nothing was changed.", Exit.USAGE)
+    question = "Its open orders, positions and cash go. Write its id to reset it: "
+    confirm(question, account_id, yes=yes, what="reset the account")
     with Desk(options) as desk:
         body = {"cash_balance": cash, "note": note}
         path = f"/api/accounts/{account_id}/reset"

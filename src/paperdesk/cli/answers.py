@@ -196,6 +196,26 @@ class Order(msgspec.Struct):
     legs: "list[Order]" = []
 
 
+class Detail(msgspec.Struct):
+    """Why something was refused."""
+
+    detail: str
+
+
+class OrderResult(msgspec.Struct):
+    """What came of one of several orders."""
+
+    status: str
+    order: Order | None = None
+    problem: Detail | None = None
+
+
+class Results(msgspec.Struct):
+    """What came of each of several orders."""
+
+    results: list[OrderResult]
+
+
 class ShortSelling(msgspec.Struct):
     """Whether more may be sold than is held, and on what terms."""
 
@@ -230,12 +250,6 @@ class Health(msgspec.Struct):
     market: Market
     leader: bool = True
     read_only: str | None = None
-
-
-class Detail(msgspec.Struct):
-    """Why something was refused."""
-
-    detail: str
 
 
 class ActionResult(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""`paperdesk cash`: what came and went other than by a trade; deposit and withdraw."""
+"""`paperdesk cash`: what came and went other than by a trade, and the booking of it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -20,7 +20,9 @@ cash = App(
 Examples:
   paperdesk cash
   paperdesk cash deposit 500 --note "monthly savings"
-  paperdesk cash withdraw 200""",
+  paperdesk cash withdraw 200
+  paperdesk cash fee 5 --note "market data"
+  paperdesk cash interest 3.20""",
 )
 
 
@@ -37,6 +39,12 @@ class Details(Remote):
 
 
 _PLAIN: Final = Details()
+_TOLD: Final = {
+    "deposit": "Deposited",
+    "withdrawal": "Withdrew",
+    "fee": "Booked a fee of",
+    "interest": "Booked interest of",
+}
 
 
 @cash.default
@@ -82,6 +90,18 @@ def withdraw(amount: Amount, /, *, details: Details = _PLAIN) -> None:
     _move("withdrawal", amount, details)
 
 
+@cash.command
+def fee(amount: Amount, /, *, details: Details = _PLAIN) -> None:
+    """Book a fee that the account paid."""
+    _move("fee", amount, details)
+
+
+@cash.command
+def interest(amount: Amount, /, *, details: Details = _PLAIN) -> None:
+    """Book interest that the account earned."""
+    _move("interest", amount, details)
+
+
 def _move(kind: str, amount: str, details: Details) -> None:
     body = {"kind": kind, "amount": amount, "note": details.note}
     with Desk(details) as desk:
@@ -92,7 +112,6 @@ def _move(kind: str, amount: str, details: Details) -> None:
             show_json(answer.text)
             return
         moved = answer.read(Moved)
-    verb = "Deposited" if moved.kind == "deposit" else "Withdrew"
     before = " (Booked before, with the same key.)" if answer.replayed else ""
-    say(f"{verb} {money(moved.amount)}.{before}")
+    say(f"{_TOLD.get(moved.kind, clean(moved.kind))} {money(moved.amount)}.{before}")
     say(f"Cash {money(moved.cash_balance)}.")

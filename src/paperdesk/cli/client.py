@@ -172,7 +172,9 @@ class Desk:
                 # Not connected means not sent; but a desk that broke off may be starting again.
                 sent = sent or not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
                 if not sent or not left:
-                    raise self._broken_off(error, key if sent else None) from error
+                    if not sent or method == "GET":
+                        raise self.unreachable(error) from error
+                    raise self._broken_off(error, key) from error
             else:
                 if not response.is_error and response.status_code < httpx2.codes.MULTIPLE_CHOICES:
                     return Answer(
@@ -187,11 +189,10 @@ class Desk:
             time.sleep(min(wait, _LONGEST_WAIT))
 
     def _broken_off(self, error: httpx2.TransportError, key: str | None) -> CommandFailed:
-        if key is None:
-            return self.unreachable(error)
+        advice = "Look before you ask again." if key is None else _ask_again(key)
         message = (
             f"The desk at {self.url} broke off without an answer ({error}), so it is not known "
-            f"whether it was done. {_ask_again(key)}"
+            f"whether it was done. {advice}"
         )
         return CommandFailed(message, Exit.REFUSED, _problem_text("UNKNOWN_OUTCOME", message))
 

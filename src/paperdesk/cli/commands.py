@@ -136,12 +136,13 @@ Examples:
         _TRADE,
         "close",
         "order:close",
-        "Close a position at the market.",
+        "Close a position, or all, at the market.",
         """\
 Examples:
   paperdesk close AAPL
   paperdesk close AAPL 50%
-  paperdesk close AAPL --cancel-orders""",
+  paperdesk close AAPL --cancel-orders
+  paperdesk close --all""",
     ),
     (
         _TRADE,
@@ -207,7 +208,7 @@ Examples:
   paperdesk replay trades.csv
   paperdesk replay trades.jsonl --account momentum --skip-bad rejected.jsonl""",
     ),
-    (_TRADE, "cash", "cash:cash", "Deposit and withdraw; what came and went.", None),
+    (_TRADE, "cash", "cash:cash", "Deposits, withdrawals, fees, interest; what came.", None),
     (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),
     (
         _LOOK,
@@ -228,6 +229,7 @@ Examples:
 Examples:
   paperdesk performance
   paperdesk performance --range 1y --benchmark SPY
+  paperdesk performance --start 2026-01-01T00:00:00Z --end 2026-04-01T00:00:00Z
   paperdesk performance --strategy momentum --json | jq .twr""",
     ),
     (

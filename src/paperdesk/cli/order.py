@@ -6,9 +6,12 @@ from urllib.parse import quote
 
 from cyclopts import Parameter
 
+from paperdesk.cli.answers import Results
+from paperdesk.cli.asking import confirm
 from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
-from paperdesk.cli.order_table import show_placed
+from paperdesk.cli.order_table import show_placed, show_results
+from paperdesk.cli.output import say, show_json
 from paperdesk.cli.trade import Details
 from paperdesk.ids import new_id
 
@@ -90,18 +93,31 @@ def order(
 
 
 def close(
-    ticker: Ticker,
+    ticker: Annotated[str | None, Parameter(help="The stock, such as AAPL; or --all.")] = None,
     number: Annotated[str | None, Parameter(help="How many shares, or 50%. Default: all.")] = None,
     /,
     *,
+    every: Annotated[
+        bool, Parameter(name="--all", negative="", show_default=False, help="All positions.")
+    ] = False,
     cancel_orders: Annotated[
         bool,
         Parameter(negative="", show_default=False, help="Cancel what would close it first."),
     ] = False,
     lots: Lots = None,
+    yes: Annotated[bool, Parameter(negative=(), help="With --all: do not ask.")] = False,
     details: Details = _DETAILS,
-) -> None:
-    """Close a position, or a part of it, at the market."""
+) -> int:
+    """Close a position, a part of it, or all positions, at the market."""
+    if every is (ticker is not None):
+        raise CommandFailed("Give the ticker of a position, or --all.", Exit.USAGE)
+    if ticker is None:
+        if any(one is not None for one in (lots, details.strategy, details.note, details.key)):
+            raise CommandFailed(
+                "--lots, --strategy, --note and --key go with one position, not with --all.",
+                Exit.USAGE,
+            )
+        return _close_all(details, cancel_orders=cancel_orders, yes=yes)
     body = {
         "cancel_orders": cancel_orders,
         "lots": _numbers(lots),
@@ -113,6 +129,23 @@ def close(
         key = new_id() if details.key is None else details.key
         path = f"/api/positions/{quote(ticker, safe='')}/close"
         show_placed(desk.post(path, body, key=key), details)
+    return Exit.OK
+
+
+def _close_all(details: Details, *, cancel_orders: bool, yes: bool) -> int:
+    """Close every position. Return 1 where one of them was refused."""
+    question = "Every position is closed at the market. Write all to close them: "
+    confirm(question, "all", yes=yes, what="close all positions")
+    with Desk(details) as desk:
+        answer = desk.delete("/api/positions", cancel_orders="true" if cancel_orders else None)
+        results = answer.read(Results).results
+        if details.json:
+            show_json(answer.text)
+        elif results:
+            show_results(results)
+        else:
+            say("There are no positions.")
+    return Exit.REFUSED if any(one.problem for one in results) else Exit.OK
 
 
 def _priced(terms: OrderTerms) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Orders as a table."""
 
-from paperdesk.cli.answers import Order
+from paperdesk.cli.answers import Order, OrderResult
 from paperdesk.cli.client import Answer
 from paperdesk.cli.options import Remote
 from paperdesk.cli.output import (
@@ -25,6 +25,16 @@ def show_placed(answer: Answer, options: Remote) -> None:
     show_table([placed, *placed.legs])
     if answer.replayed:
         say("Placed before, with the same key.")
+
+
+def show_results(results: list[OrderResult]) -> None:
+    """Print what came of several orders: a table, and why others were refused."""
+    placed = [one.order for one in results if one.order is not None]
+    if placed:
+        show_table(placed)
+    for one in results:
+        if one.problem:
+            say(f"{clean(one.status).capitalize()}: {clean(one.problem.detail)}")
 
 
 def show_table(found: list[Order], *, reasons: bool = True) -> None:

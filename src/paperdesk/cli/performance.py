@@ -11,7 +11,8 @@ from rich.text import Text
 
 from paperdesk.cli.answers import Performance, Point
 from paperdesk.cli.client import Desk
-from paperdesk.cli.options import REMOTE, Remote
+from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.options import REMOTE, OfSource, Remote
 from paperdesk.cli.output import clean, instant, money, say, screen, show_json, signed, table
 
 WIDTH: Final = 60
@@ -31,15 +32,26 @@ def performance(
     ] = None,
     ticker: Annotated[str | None, Parameter(help="Only what this stock made.")] = None,
     strategy: Annotated[str | None, Parameter(help="Only what this strategy made.")] = None,
+    source: OfSource = None,
+    start: Annotated[
+        str | None,
+        Parameter(help="From then on, instead of --range: 2026-01-01T00:00:00Z."),
+    ] = None,
+    end: Annotated[str | None, Parameter(help="Until then. Default: now.")] = None,
     benchmark: Annotated[str | None, Parameter(help="A stock to compare with.")] = None,
     options: Remote = REMOTE,
 ) -> None:
     """Show returns, risk, and what each stock made."""
+    if span is not None and (start is not None or end is not None):
+        raise CommandFailed("Give either --range, or --start and --end.", Exit.USAGE)
     with Desk(options) as desk:
         answer = desk.get(
             "/api/portfolio/performance",
             range=span,
+            start=start,
+            end=end,
             ticker=ticker,
+            source=source,
             strategy=strategy,
             benchmark=benchmark,
         )
@@ -49,9 +61,11 @@ def performance(
         told = answer.read(Performance)
         curve: list[Point] = []
         # Snapshots are of whole accounts.
-        if ticker is None and strategy is None:
+        if ticker is None and strategy is None and source is None:
             since = told.start if span is None else None
-            points = desk.get("/api/portfolio/history", range=span, start=since, points=WIDTH)
+            points = desk.get(
+                "/api/portfolio/history", range=span, start=since, end=end, points=WIDTH
+            )
             curve = points.read(list[Point])
     say(f"From {instant(told.start)} to {instant(told.end)} (UTC)")
     if len(curve) > 1:
