@@ -19,7 +19,8 @@ ACCOUNT = """{
   "created_at": "2026-11-22T02:59:58.624017Z",
   "fill_model": {"spread_bps": 4, "slippage_bps": 0, "commission_per_share": 0,
     "commission_percent": 0, "commission_minimum": 0, "volume_percent": null},
-  "cost_basis": "fifo", "short_selling": {"enabled": true, "margin_percent": 50}
+  "cost_basis": "fifo", "short_selling": {
+    "enabled": true, "margin_percent": 50, "maintenance_percent": 30, "borrow_percent": 2.5}
 }"""
 ACTED = """{"results": [
   {"account": "default", "status": "booked", "replayed": false, "adjustment": null,

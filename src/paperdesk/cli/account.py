@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from paperdesk.cli.answers import Account
+from paperdesk.cli.answers import Account, ShortSelling
 from paperdesk.cli.asking import confirm
 from paperdesk.cli.client import Answer, Desk
 from paperdesk.cli.failures import CommandFailed, Exit
@@ -193,7 +193,17 @@ def _show(answer: Answer, options: Remote) -> None:
 
 
 def _table(found: list[Account]) -> None:
-    rows = table("Id", "Name", ">Cash", "Opened (UTC)", "Cost basis", "Short", "Orders fill at")
+    rows = table(
+        "Id",
+        "Name",
+        ">Cash",
+        "Opened (UTC)",
+        "Cost basis",
+        "~Short selling",
+        "~Orders fill at",
+        drop=("Opened (UTC)", "Orders fill at", "Cost basis"),
+        apart="Id",
+    )
     for one in found:
         rows.add_row(
             clean(one.id),
@@ -201,7 +211,7 @@ def _table(found: list[Account]) -> None:
             money(one.cash_balance),
             instant(one.created_at),
             clean(one.cost_basis),
-            "yes" if one.short_selling.enabled else "no",
+            _short(one.short_selling),
             ", ".join(
                 f"{name.replace('_', ' ')} {quantity(value)}"
                 for name, value in one.fill_model.items()
@@ -210,3 +220,15 @@ def _table(found: list[Account]) -> None:
             or "the quote, at no cost",
         )
     screen().print(rows)
+
+
+def _short(terms: ShortSelling) -> str:
+    """Return whether more may be sold than is held, and on what terms."""
+    if not terms.enabled:
+        return "no"
+    said = {
+        "margin": terms.margin_percent,
+        "maintenance": terms.maintenance_percent,
+        "borrow": terms.borrow_percent,
+    }
+    return ", ".join(f"{name} {quantity(percent)} %" for name, percent in said.items())

@@ -37,6 +37,7 @@ class Position(msgspec.Struct):
     market_value: Decimal
     unrealized_pnl: Decimal
     pnl_pct: Decimal
+    available_quantity: Decimal
     lots: list[Lot] = []
 
 
@@ -80,6 +81,9 @@ class Entry(msgspec.Struct):
     sequence: int
     hash: str
     ticker: str | None = None
+    new_ticker: str | None = None
+    numerator: int | None = None
+    denominator: int | None = None
     kind: str | None = None
     side: str | None = None
     quantity: Decimal = Decimal(0)
@@ -93,6 +97,7 @@ class Portfolio(msgspec.Struct):
     """An account: cash, positions, and their worth."""
 
     cash_balance: Decimal
+    buying_power: Decimal
     positions_value: Decimal
     total_value: Decimal
     unrealized_pnl: Decimal
@@ -221,6 +226,8 @@ class ShortSelling(msgspec.Struct):
 
     enabled: bool
     margin_percent: Decimal
+    maintenance_percent: Decimal
+    borrow_percent: Decimal
 
 
 class Account(msgspec.Struct):

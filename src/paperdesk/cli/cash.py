@@ -65,7 +65,7 @@ def show_cash(
     if not movements:
         say("No movements match." if kind else "Nothing yet. Deposit: paperdesk cash deposit 500")
         return
-    rows = table("Time (UTC)", "Kind", ">USD", "Note")
+    rows = table("Time (UTC)", "Kind", ">USD", "~Note")
     for movement in movements:
         rows.add_row(
             instant(movement.effective_at),

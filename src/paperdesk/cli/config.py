@@ -27,7 +27,7 @@ def show(*, options: Shown = SHOWN) -> None:
     if options.json:
         show_value(found)
         return
-    rows = table("Setting", "Value", "From")
+    rows = table("Setting", "~Value", "From")
     for each in found.values():
         # Beside the value, which is short for these: a column more would squeeze the others.
         remark = "" if each["used"] else " (not used yet)"

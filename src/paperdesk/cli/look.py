@@ -6,7 +6,7 @@ from urllib.parse import quote
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from paperdesk.cli.answers import Entry, Portfolio, Quote, Trade
+from paperdesk.cli.answers import Entry, Portfolio, Position, Quote, Trade
 from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import REMOTE, Every, HowMany, OfSource, OfStrategy, Remote
@@ -51,20 +51,7 @@ def portfolio(
             return
         account = answer.read(Portfolio)
     if account.positions:
-        rows = table(
-            "Ticker", ">Shares", ">Average cost", ">Price", ">Value", ">Gain or loss", ">%"
-        )
-        for position in account.positions:
-            rows.add_row(
-                clean(position.ticker),
-                quantity(position.quantity),
-                price(position.avg_cost),
-                price(position.current_price),
-                money(position.market_value),
-                signed(position.unrealized_pnl),
-                signed(position.pnl_pct, " %"),
-            )
-        screen().print(rows)
+        _positions(account.positions)
         say("")
         if lots:
             _lots(account)
@@ -74,6 +61,34 @@ def portfolio(
         say(f"No current price for {tickers}: shown at the last known one.")
     if not account.positions:
         say("No positions yet. Buy something: paperdesk buy AAPL 10")
+
+
+def _positions(positions: list[Position]) -> None:
+    rows = table(
+        "Ticker",
+        ">Shares",
+        ">Available",
+        ">Average cost",
+        ">Price",
+        ">Value",
+        ">Gain or loss",
+        ">%",
+        drop=("Average cost", "%", "Price", "Gain or loss"),
+    )
+    for position in positions:
+        rows.add_row(
+            clean(position.ticker),
+            quantity(position.quantity),
+            quantity(position.available_quantity),
+            price(position.avg_cost),
+            price(position.current_price),
+            money(position.market_value),
+            signed(position.unrealized_pnl),
+            signed(position.pnl_pct, " %"),
+        )
+    if all(position.available_quantity == position.quantity for position in positions):
+        rows.leave_out("Available")
+    screen().print(rows)
 
 
 def _lots(account: Portfolio) -> None:
@@ -103,6 +118,8 @@ def _totals(account: Portfolio) -> None:
         rows.add_row("  of it reserved for open orders", money(account.reserved_cash))
     if account.short_collateral:
         rows.add_row("  of it held for short positions", money(account.short_collateral))
+    if account.buying_power != account.cash_balance:
+        rows.add_row("Buying power", money(account.buying_power))
     rows.add_row("Positions", money(account.positions_value))
     rows.add_row("Total", Text(money(account.total_value), style="bold"))
     if account.maintenance_margin:
@@ -141,7 +158,15 @@ def trades(
         say("No trades match." if chosen else "No trades yet. Make one: paperdesk buy AAPL 10")
         return
     rows = table(
-        "Time (UTC)", "Side", "Ticker", ">Shares", ">Price", ">Value", ">Realised", "Strategy"
+        "Time (UTC)",
+        "Side",
+        "Ticker",
+        ">Shares",
+        ">Price",
+        ">Value",
+        ">Realised",
+        "Strategy",
+        drop=("Strategy", "Value", "Realised", "Time (UTC)"),
     )
     for trade in booked:
         rows.add_row(
@@ -182,12 +207,21 @@ def journal(
     if not entries:
         say("No entries match.")
         return
-    rows = table("No.", "Time (UTC)", "Entry", "Ticker", ">Shares", ">USD", "Hash")
+    rows = table(
+        ">No.",
+        "Time (UTC)",
+        "Entry",
+        "Ticker",
+        ">Shares",
+        ">USD",
+        "Hash begins",
+        drop=("Hash begins", "Time (UTC)", "Shares"),
+    )
     for entry in entries:
         rows.add_row(
             str(entry.sequence),
             instant(entry.executed_at or entry.effective_at),
-            clean(entry.side or entry.kind),
+            _entry(entry),
             clean(entry.ticker),
             quantity(entry.quantity) if entry.quantity else "",
             money(entry.value if entry.side else entry.amount),
@@ -196,6 +230,12 @@ def journal(
     screen().print(rows)
     if answer.next_page:
         say(OLDER)
+
+
+def _entry(entry: Entry) -> str:
+    """Return what an entry is: the side of a trade, or a kind with its ratio and new name."""
+    ratio = f"{entry.numerator}:{entry.denominator}" if entry.numerator else None
+    return clean(" ".join(filter(None, (entry.side or entry.kind, entry.new_ticker, ratio))))
 
 
 @watchlist.default

@@ -40,10 +40,22 @@ def show_results(results: list[OrderResult]) -> None:
 def show_table(found: list[Order], *, reasons: bool = True) -> None:
     """Print orders as a table, and why they ended."""
     rows = table(
-        "Placed (UTC)", "Side", "Ticker", ">Size", "Type", ">Price", ">Filled", "Status", "Id"
+        "Placed (UTC)",
+        "Side",
+        "Ticker",
+        ">Size",
+        "Type",
+        ">Price",
+        ">Filled",
+        ">Filled at",
+        "Status",
+        "Id",
+        drop=("Placed (UTC)", "Filled", "Type", "Price"),
+        apart="Id",
     )
     for one in found:
         size = quantity(one.quantity) if one.quantity is not None else None
+        average = one.filled_avg_price
         rows.add_row(
             instant(one.submitted_at),
             clean(one.side),
@@ -52,9 +64,12 @@ def show_table(found: list[Order], *, reasons: bool = True) -> None:
             clean(f"{one.type} {one.time_in_force}"),
             _prices(one),
             quantity(one.filled_quantity),
+            price(average) if average is not None else "",
             clean(one.status),
             clean(one.id),
         )
+    if all(one.filled_avg_price is None for one in found):
+        rows.leave_out("Filled at")
     screen().print(rows)
     for one in found:
         if reasons and one.reason:
@@ -62,12 +77,12 @@ def show_table(found: list[Order], *, reasons: bool = True) -> None:
 
 
 def _prices(one: Order) -> str:
-    """Return the price at which an order was filled, else those that it waits for."""
-    if one.filled_avg_price is not None:
-        return price(one.filled_avg_price)
+    """Return the prices that an order waits for, or waited for."""
     waits = [price(p) for p in (one.stop_price, one.limit_price) if p is not None]
+    # A purchase trails above the best price, a sale below.
+    sign = "+" if one.side == "buy" else "-"
     if one.trail_price is not None:
-        waits.append(f"-{price(one.trail_price)}")
+        waits.append(f"{sign}{price(one.trail_price)}")
     if one.trail_percent is not None:
-        waits.append(f"-{quantity(one.trail_percent)} %")
+        waits.append(f"{sign}{quantity(one.trail_percent)} %")
     return " / ".join(waits)

@@ -4,21 +4,21 @@ Colour and boxes are for terminals; a pipe, or NO_COLOR, gets plain text.
 """
 
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 import msgspec
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from paperdesk.cli.failures import one_line
+from paperdesk.cli.rows import Rows
 
 OLDER: Final = "There are older ones: add --limit 500, or --all."
 
 _CENT: Final = Decimal("0.01")
-_PIPE_WIDTH: Final = 1000
+_PIPE_WIDTH: Final = 100_000
 
 
 class Screen(Console):
@@ -35,18 +35,13 @@ def screen() -> Screen:
     return Screen(width=width, highlight=False, markup=False, emoji=False)
 
 
-def table(*columns: str) -> Table:
-    """Return an empty table; a column whose name starts with `>` holds numbers."""
-    terminal = sys.stdout.isatty()
-    result = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
-    for column in columns:
-        justify = "right" if column.startswith(">") else "left"
-        # Only settings get long: numbers and names must never be cut.
-        wraps = column == "Value"
-        result.add_column(
-            column.removeprefix(">"), justify=justify, no_wrap=not wraps, overflow="fold"
-        )
-    return result
+def table(*columns: str, drop: Sequence[str] = (), apart: str | None = None) -> Rows:
+    """Return an empty table: `>Price` is a column of figures, `~Note` one of sentences that wrap.
+
+    On a terminal that is too narrow for it, the column `apart` gets lines of its own, then those in
+    `drop` are left out, the first of them first.
+    """
+    return Rows(columns, drop, apart)
 
 
 def say(text: str | Text) -> None:

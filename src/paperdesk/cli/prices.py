@@ -10,7 +10,6 @@ import httpx2
 import msgspec
 from cyclopts import Parameter
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from paperdesk.cli.answers import Quote
@@ -18,6 +17,7 @@ from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import REMOTE, Remote
 from paperdesk.cli.output import change, clean, price, say, screen, show_json, signed, table
+from paperdesk.cli.rows import Rows
 
 _PATIENCE: Final = 30
 """Seconds that a watcher waits for a desk that went away."""
@@ -66,7 +66,7 @@ def _ask(desk: Desk, tickers: Iterable[str]) -> bytes:
     return b"[" + b",".join(answer.text for answer in answers) + b"]"
 
 
-def _quotes(quotes: Iterable[Quote]) -> Table:
+def _quotes(quotes: Iterable[Quote]) -> Rows:
     rows = table("Ticker", ">Price", ">Change", ">%")
     for each in quotes:
         rows.add_row(

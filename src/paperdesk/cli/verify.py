@@ -45,8 +45,7 @@ def verify(*, options: Shown = SHOWN) -> int:
 
 def show_problems(problems: list[Problem]) -> None:
     """Print what is wrong as a table."""
-    rows = table("Account", ">Entry", "Value")
-    rows.columns[2].header = "What is wrong"
+    rows = table("Account", ">Entry", "~What is wrong")
     for account, sequence, what in problems:
         rows.add_row(clean(account), "" if sequence is None else str(sequence), clean(what))
     screen().print(rows)
