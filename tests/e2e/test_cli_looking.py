@@ -50,6 +50,20 @@ def test_the_portfolio_is_a_table_without_colours_in_a_pipe(cli: Program, desk: 
     assert "-3.10" in result.out
 
 
+def test_what_orders_set_aside_is_shown_where_there_is_any(cli: Program, desk: FakeDesk) -> None:
+    aside = PORTFOLIO.replace('"available_quantity": 46.5', '"available_quantity": 40.5')
+    desk.answers(aside.replace('"buying_power": 1098.8', '"buying_power": 98.8'), PORTFOLIO)
+
+    lines = cli("portfolio").out.splitlines()
+    without = cli("portfolio").out
+
+    assert lines[0].split()[:3] == ["Ticker", "Shares", "Available"]
+    assert lines[1].split()[:3] == ["AAPL", "46.5", "40.5"]
+    assert ["Buying", "power", "$98.80"] in [line.split() for line in lines]
+    assert "Available" not in without
+    assert "Buying" not in without
+
+
 def test_an_empty_portfolio_says_what_to_do_next(cli: Program, desk: FakeDesk) -> None:
     desk.answers(EMPTY_PORTFOLIO)
 
@@ -196,6 +210,20 @@ def test_the_journal_shows_every_kind_of_entry(cli: Program, desk: FakeDesk) -> 
     assert (number, ticker, shares, value, digest) == ("3", "AAPL", "10", "$1,901.23", "cd" * 8)
     assert lines[2].split()[-3:] == ["withdrawal", "-$200.50", "ab12"]
     assert [entry["sequence"] for entry in json.loads(all_of_it.out)] == [3, 2]
+
+
+def test_the_journal_shows_a_ratio_and_a_new_name(cli: Program, desk: FakeDesk) -> None:
+    entry = """{"table": "position_adjustments", "sequence": 4, "hash": "ab", "ticker": "FB",
+    "effective_at": "2026-11-20T15:00:00Z", "quantity": 30, "cost_basis": 0, "amount": 0,
+    "kind": "KIND", "new_ticker": NEW, "numerator": UP, "denominator": DOWN}"""
+    for kind, new, up, down, told in (
+        ("split", "null", "4", "1", "split 4:1"),
+        ("symbol_change", '"META"', "null", "null", "symbol_change META"),
+        ("spin_off", '"GEV"', "1", "4", "spin_off GEV 1:4"),
+    ):
+        filled = entry.replace("KIND", kind).replace("NEW", new).replace("UP", up)
+        desk.answers(f"[{filled.replace('DOWN', down)}]")
+        assert f"  {told}  FB  " in cli("journal").out
 
 
 def test_the_watchlist_shows_what_is_not_priced_yet(cli: Program, desk: FakeDesk) -> None:

@@ -147,6 +147,24 @@ def test_an_order_is_shown_as_a_line(cli: Program, desk: FakeDesk) -> None:
     ]  # fmt: skip
 
 
+def test_an_order_shows_its_terms_also_once_it_is_filled(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ORDER.replace('"filled_avg_price": null', '"filled_avg_price": 184.5'))
+    header, row = cli("orders", "cancel", "x").out.splitlines()
+    assert header.split()[-5:] == ["Filled", "Filled", "at", "Status", "Id"]
+    assert row.split()[7:10] == ["185.25", "0", "184.50"]
+
+
+def test_a_trailing_order_shows_to_which_side_it_trails(cli: Program, desk: FakeDesk) -> None:
+    for terms, side, told in (
+        ('"trail_price": 5', "buy", "+5.00"),
+        ('"trail_price": 5', "sell", "-5.00"),
+        ('"trail_percent": 2.5', "buy", "+2.5 %"),
+    ):
+        trailing = ORDER.replace('"limit_price": 185.25', terms).replace('"buy"', f'"{side}"')
+        desk.answers(f"[{trailing}]")
+        assert f" {told}  " in cli("orders").out
+
+
 def test_open_orders_are_listed_canceled_and_replaced(cli: Program, desk: FakeDesk) -> None:
     desk.answers(f"[{ORDER}]")
     assert "185.25" in cli("orders").out
@@ -159,7 +177,7 @@ def test_open_orders_are_listed_canceled_and_replaced(cli: Program, desk: FakeDe
     assert "It was canceled." in cli("orders", "cancel", "abc/1").out
     assert asked(desk) == ("DELETE", "/api/orders/abc%2F1", None)
     desk.answers(f"[{reason}]")
-    cli("orders", "cancel", "--all", "--ticker", "AAPL")
+    assert len(cli("orders", "cancel", "--all", "--ticker", "AAPL").out.splitlines()) == 2
     assert asked(desk) == ("DELETE", "/api/orders?ticker=AAPL", None)
     assert cli("orders", "cancel").code == 2
     assert cli("orders", "cancel", "x", "--all").code == 2
@@ -249,6 +267,27 @@ def test_accounts_are_shown_opened_and_changed(cli: Program, desk: FakeDesk) -> 
     assert asked(desk)[2] == {"short_selling": terms}
     assert cli("account", "change", "default").code == 2
     assert cli("account", "change", "default", "--margin", "75").code == 2
+
+
+def test_accounts_are_named_by_their_id_alone(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ACCOUNT)
+    for arguments in (
+        ["create", "Momentum"],
+        ["change", "default", "--spread", "4"],
+        ["clone", "default", "What if"],
+        ["reset", "default", "--yes"],
+        [],
+    ):
+        refused = cli("account", *arguments, "--account", "other")
+        assert (refused.code, desk.asked) == (2, [])
+        assert "--account" in refused.err
+
+
+def test_the_terms_of_short_selling_are_shown_where_it_is_on(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(f"[{ACCOUNT}]")
+    assert "margin 50 %, maintenance 30 %, borrow 2.5 %" in cli("account").out
+    desk.answers(f"[{ACCOUNT.replace('true', 'false')}]")
+    assert "margin 50" not in cli("account").out
 
 
 def test_accounts_are_cloned_and_reset(cli: Program, desk: FakeDesk) -> None:

@@ -8,7 +8,7 @@ from paperdesk.cli.answers import Account, ShortSelling
 from paperdesk.cli.asking import confirm
 from paperdesk.cli.client import Answer, Desk
 from paperdesk.cli.failures import CommandFailed, Exit
-from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
+from paperdesk.cli.options import SHOWN, Every, HowMany, Shown
 from paperdesk.cli.output import (
     OLDER,
     clean,
@@ -44,7 +44,7 @@ _Dollars = Annotated[str | None, Parameter(help="US dollars.")]
 
 
 @account.default
-def show_accounts(*, limit: HowMany = 20, every: Every = False, options: Remote = REMOTE) -> None:
+def show_accounts(*, limit: HowMany = 20, every: Every = False, options: Shown = SHOWN) -> None:
     """Show the accounts, the last opened first."""
     with Desk(options) as desk:
         answer = desk.rows("/api/accounts", limit=None if every else limit)
@@ -64,7 +64,7 @@ def create(
     *,
     cash: Annotated[str, Parameter(help="US dollars to begin with.")] = "10000",
     key: _Key = None,
-    options: Remote = REMOTE,
+    options: Shown = SHOWN,
 ) -> None:
     """Open an account."""
     with Desk(options) as desk:
@@ -103,7 +103,7 @@ def change(
     borrow: Annotated[
         str | None, Parameter(help="With --short: percent a year for borrowed shares.")
     ] = None,
-    options: Remote = REMOTE,
+    options: Shown = SHOWN,
 ) -> None:
     """Change an account's name, or how its orders are filled and booked.
 
@@ -152,7 +152,7 @@ def clone(
         str | None, Parameter(help="US dollars; as much as the other has, if left out.")
     ] = None,
     key: _Key = None,
-    options: Remote = REMOTE,
+    options: Shown = SHOWN,
 ) -> None:
     """Open an account like another: with its rules, watchlists, cash and positions."""
     with Desk(options) as desk:
@@ -173,7 +173,7 @@ def reset(
     note: Annotated[str | None, Parameter(help="Why.")] = None,
     yes: Annotated[bool, Parameter(negative=(), help="Do not ask.")] = False,
     key: _Key = None,
-    options: Remote = REMOTE,
+    options: Shown = SHOWN,
 ) -> None:
     """Begin an account anew: its orders, positions and cash go, its history and keys stay."""
     question = "Its open orders, positions and cash go. Write its id to reset it: "
@@ -185,7 +185,7 @@ def reset(
         _show(answer, options)
 
 
-def _show(answer: Answer, options: Remote) -> None:
+def _show(answer: Answer, options: Shown) -> None:
     if options.json:
         show_json(answer.text)
     else:

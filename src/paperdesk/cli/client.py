@@ -17,7 +17,7 @@ import msgspec
 
 from paperdesk import __version__
 from paperdesk.cli.failures import CommandFailed, Exit
-from paperdesk.cli.options import Remote
+from paperdesk.cli.options import Remote, Shown
 from paperdesk.cli.output import show_json
 from paperdesk.errors import SettingsError
 from paperdesk.settings import Settings
@@ -62,7 +62,7 @@ class Desk:
     """A connection to the running desk. Raises CommandFailed when it refuses or does not answer."""
 
     def __init__(
-        self, options: Remote, *, attempts: int = ATTEMPTS, timeout: httpx2.Timeout = TIMEOUT
+        self, options: Shown, *, attempts: int = ATTEMPTS, timeout: httpx2.Timeout = TIMEOUT
     ) -> None:
         settings = Settings.load()
         self.url = desk_url(settings)
@@ -72,7 +72,8 @@ class Desk:
         if settings.api_key:
             key = settings.api_key.get_secret_value()
             headers["Authorization"] = f"Bearer {_header('PAPERDESK_API_KEY', key)}"
-        if options.account is not None:
+        # Commands about accounts themselves act on none: they have no --account.
+        if isinstance(options, Remote) and options.account is not None:
             headers["X-Account"] = _header("--account", options.account)
         self._http = httpx2.Client(
             base_url=self.url,
