@@ -1,7 +1,6 @@
 """`paperdesk order`, `orders`, `close` and `account`, against a desk that says what it is told."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -22,15 +21,6 @@ ACCOUNT = """{
   "cost_basis": "fifo", "short_selling": {
     "enabled": true, "margin_percent": 50, "maintenance_percent": 30, "borrow_percent": 2.5}
 }"""
-ACTED = """{"results": [
-  {"account": "default", "status": "booked", "replayed": false, "adjustment": null,
-   "movement": null, "orders": ["o"], "canceled": [], "problem": null, "trades": [
-    {"id": "t", "ticker": "AAPL", "side": "sell", "quantity": 0.5, "price": 1050, "value": 525,
-     "fee": 0, "realized_pnl": 25, "executed_at": "2026-11-22T02:59:58.624017Z"}]},
-  {"account": "other", "status": "refused", "replayed": false, "adjustment": null,
-   "movement": null, "trades": [], "orders": [], "canceled": [],
-   "problem": {"detail": "Of one of the two shares are held."}}
-]}"""
 
 
 def asked(desk: FakeDesk) -> tuple[str, str, object]:
@@ -316,51 +306,3 @@ def test_lots_are_named_by_their_numbers(cli: Program, desk: FakeDesk) -> None:
     cli("close", "AAPL", "--lots", "3")
     assert asked(desk)[2]["lots"] == [3]  # type: ignore[index]
     assert cli("close", "AAPL", "--lots", "a").code == 2
-
-
-def test_corporate_actions_say_what_they_are(cli: Program, desk: FakeDesk) -> None:
-    for arguments, body in (
-        (["split", "AAPL", "1:10", "--in-lieu", "1050", "--every-account"],
-         {"kind": "split", "numerator": 1, "denominator": 10, "cash_in_lieu": "1050",
-          "every_account": True}),
-        (["dividend", "AAPL", "0.26", "--reinvest-at", "190"],
-         {"kind": "dividend", "per_share": "0.26", "reinvest_at": "190", "every_account": False}),
-        (["rename", "AAPL", "APPL"],
-         {"kind": "symbol_change", "new_ticker": "APPL", "every_account": False}),
-        (["spinoff", "AAPL", "SPUN", "1:4", "25.5"],
-         {"kind": "spin_off", "new_ticker": "SPUN", "numerator": 1, "denominator": 4,
-          "cost_percent": "25.5", "every_account": False}),
-    ):  # fmt: skip
-        desk.answers(ACTED)
-        shown = cli(*arguments, "--key", "mine")
-        assert asked(desk) == (
-            "POST",
-            "/api/corporate-actions",
-            {"ticker": "AAPL", "key": "mine", **body},
-        )
-        assert "sell 0.5 AAPL" in shown.out
-        assert "Of one of the two" in shown.out
-    assert cli("split", "AAPL", "10").code == 2
-
-
-def test_a_file_of_actions_is_booked_row_by_row(
-    cli: Program, desk: FakeDesk, tmp_path: Path
-) -> None:
-    file = tmp_path / "actions.csv"
-    file.write_text(
-        "kind,ticker,numerator,denominator,per_share,effective_at\n"
-        "split,AAPL,4,1,,2020-08-31T04:00:00Z\n"
-        "dividend,AAPL,,,0.205,2020-11-12T05:00:00Z\n"
-    )
-    for _ in range(2):
-        desk.answers(ACTED)
-        desk.answers(ACTED)
-        assert cli("actions", str(file)).code == 0
-    bodies = [json.loads(one.body) for one in desk.asked if one.body]
-    assert [one["kind"] for one in bodies] == 2 * ["split", "dividend"]
-    # The same file again has the same keys: nothing is booked twice.
-    assert [one["key"] for one in bodies[:2]] == [one["key"] for one in bodies[2:]]
-    assert len({one["key"] for one in bodies}) == 2
-    for bad in ("kind,what\nsplit,1\n", "kind,ticker\nsplit,AAPL\n", "kind,ticker\nsplit\n"):
-        file.write_text(bad)
-        assert cli("actions", str(file)).code == 2

@@ -185,11 +185,15 @@ Examples:
     (
         _TRADE,
         "actions",
-        "corporate:actions",
+        "actions:actions",
         "Book the corporate actions of a file.",
         """\
 A row has kind (split, dividend, symbol_change or spin_off), ticker, what its
-kind needs, and effective_at or key, by which it is booked once.
+kind needs, and effective_at or key, by which it is booked once. Such a file:
+
+  kind,ticker,numerator,denominator,per_share,effective_at
+  split,AAPL,4,1,,2020-08-31T04:00:00Z
+  dividend,AAPL,,,0.205,2020-11-12T05:00:00Z
 
 Examples:
   paperdesk actions actions.csv --every-account""",
