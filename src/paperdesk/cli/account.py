@@ -171,7 +171,7 @@ def reset(
         str | None, Parameter(help="US dollars; what it was opened with, if left out.")
     ] = None,
     note: Annotated[str | None, Parameter(help="Why.")] = None,
-    yes: Annotated[bool, Parameter(negative=(), help="Do not ask.")] = False,
+    yes: Annotated[bool, Parameter(negative=(), show_default=False, help="Do not ask.")] = False,
     key: _Key = None,
     options: Shown = SHOWN,
 ) -> None:

@@ -122,12 +122,13 @@ Examples:
         "order:order",
         "Place an order that waits for its price.",
         """\
-A limit, a stop, both, or a trailing stop; with --take-profit and --stop-loss the
-exits come with it.
+A limit, a stop, both, or a trailing stop; with --take-profit and --stop-loss
+the exits come with it. What does not go together is refused.
 
 Examples:
   paperdesk order buy AAPL 10 --limit 185 --tif gtc
   paperdesk order buy AAPL 10 --limit 185 --take-profit 210 --stop-loss 175
+  paperdesk order sell AAPL 10 --limit 210 --stop-loss 175 --oco
   paperdesk order sell AAPL 10 --trail 5%
   paperdesk order buy AAPL --notional 500""",
     ),
@@ -212,7 +213,7 @@ Examples:
   paperdesk replay trades.csv
   paperdesk replay trades.jsonl --account momentum --skip-bad rejected.jsonl""",
     ),
-    (_TRADE, "cash", "cash:cash", "Deposits, withdrawals, fees, interest; what came.", None),
+    (_TRADE, "cash", "cash:cash", "What came and went; deposits, fees, interest.", None),
     (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),
     (
         _LOOK,
@@ -244,6 +245,7 @@ Examples:
         """\
 Examples:
   paperdesk trades --ticker AAPL --limit 5
+  paperdesk trades --strategy momentum
   paperdesk trades --all --json > trades.json""",
     ),
     (

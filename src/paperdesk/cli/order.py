@@ -105,7 +105,9 @@ def close(
         Parameter(negative="", show_default=False, help="Cancel what would close it first."),
     ] = False,
     lots: Lots = None,
-    yes: Annotated[bool, Parameter(negative=(), help="With --all: do not ask.")] = False,
+    yes: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="With --all: do not ask.")
+    ] = False,
     details: Details = _DETAILS,
 ) -> int:
     """Close a position, a part of it, or all positions, at the market."""
