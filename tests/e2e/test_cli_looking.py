@@ -64,6 +64,13 @@ def test_what_orders_set_aside_is_shown_where_there_is_any(cli: Program, desk: F
     assert "Buying" not in without
 
 
+ATTRIBUTION = """{"by": "strategy", "start": "2026-10-20T15:00:00Z", "end":
+"2026-11-20T15:00:00Z", "profit": 9, "parts": [{"name": "momentum", "profit": 12.5,
+"realized_pnl": 5, "income": 1.25, "fees": 2, "end_value": 1200.5, "trades": 3},
+{"name": null, "profit": -2.5, "realized_pnl": 0, "income": 0, "fees": 0, "end_value": 0,
+"trades": 1}], "rest": {"profit": -1, "income": 0, "fees": 1, "end_value": 0}, "unpriced": []}"""
+
+
 def test_an_empty_portfolio_says_what_to_do_next(cli: Program, desk: FakeDesk) -> None:
     desk.answers(EMPTY_PORTFOLIO)
 
@@ -102,6 +109,19 @@ def test_performance_is_a_table_with_its_curve_and_contributions(
     assert contributions[3].split() == ["Income", "less", "fees", "+7.80", "+0.07", "%"]
     assert "a trade's own price stood in" in result.out
     assert "No current price for MSFT" in result.out
+
+
+def test_attribution_is_a_table_of_parts(cli: Program, desk: FakeDesk) -> None:
+    desk.answers(ATTRIBUTION)
+
+    out = cli("attribution", "--range", "1m").out
+
+    assert desk.asked[-1].path == "/api/portfolio/attribution?by=strategy&range=1m"
+    rows = [line.split() for line in out.splitlines()]
+    assert ["momentum", "+12.50", "+5.00", "+1.25", "-2.00", "$1,200.50", "3"] in rows
+    assert ["(none)", "-2.50", "0.00", "0.00", "0.00", "$0.00", "1"] in rows
+    assert ["The", "rest", "-1.00", "0.00", "-1.00", "$0.00"] in rows
+    assert ["Account", "+9.00"] in rows
 
 
 def test_performance_of_a_part_has_no_curve_and_json_has_every_digit(

@@ -173,6 +173,38 @@ class Performance(msgspec.Struct):
     benchmark: Benchmark | None = None
 
 
+class Part(msgspec.Struct):
+    """What the trades of a strategy, or of a source, made."""
+
+    name: str | None
+    profit: Decimal
+    realized_pnl: Decimal
+    income: Decimal
+    fees: Decimal
+    end_value: Decimal
+    trades: int
+
+
+class Rest(msgspec.Struct):
+    """What belongs to no trade."""
+
+    profit: Decimal
+    income: Decimal
+    fees: Decimal
+    end_value: Decimal
+
+
+class Attribution(msgspec.Struct):
+    """What each part of an account made over a range."""
+
+    start: str
+    end: str
+    profit: Decimal
+    parts: list[Part]
+    rest: Rest
+    unpriced: list[str]
+
+
 class Booked(Portfolio, kw_only=True):
     """The portfolio after a trade, and the trade."""
 

@@ -239,6 +239,16 @@ Examples:
     ),
     (
         _LOOK,
+        "attribution",
+        "attribution:attribution",
+        "What each strategy, or each source of trades, made.",
+        """\
+Examples:
+  paperdesk attribution
+  paperdesk attribution --by source --range 1m""",
+    ),
+    (
+        _LOOK,
         "trades",
         "look:trades",
         "What was traded, newest first.",

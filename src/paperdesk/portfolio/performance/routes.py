@@ -1,6 +1,5 @@
 """GET /api/portfolio/performance, and what each source or strategy made."""
 
-from collections.abc import Collection
 from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Final
@@ -28,10 +27,6 @@ router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
 
 _Ticker = Annotated[str | None, Query(max_length=64)]
 _Label = Annotated[Label | None, Query()]
-
-_RANGE: Final = ("range", "start", "end", "account")
-_TAKEN: Final = (*_RANGE, "ticker", "source", "strategy", "benchmark")
-_BY: Final = (*_RANGE, "by")
 
 
 class By(StrEnum):
@@ -66,7 +61,6 @@ async def read_performance(
     of its history. Or give `start` and `end` (excluded) instead of `range`. `ticker`,
     `source` and `strategy` choose a part of the account; `benchmark` is a ticker to compare with.
     """
-    _refuse_others(request, _TAKEN)
     market: Market = request.app.state.market
     chapter = span is None and start is None and end is None
     start, end = span_of(span, start, end, market.clock.now())
@@ -106,7 +100,6 @@ async def read_attribution(
     The profits of all parts and of the rest, which belongs to no trade, add up to that of the
     account. The range is said as for its performance.
     """
-    _refuse_others(request, _BY)
     market: Market = request.app.state.market
     chapter = span is None and start is None and end is None
     start, end = span_of(span, start, end, market.clock.now())
@@ -114,9 +107,3 @@ async def read_attribution(
     asked = Asked(start, end, chapter=chapter)
     told = await performance.by(account, _COLUMNS[by], asked)
     return Reply(attribution_fields(told, by.value))
-
-
-def _refuse_others(request: Request, taken: Collection[str]) -> None:
-    if unknown := sorted(set(request.query_params) - set(taken)):
-        # A misspelt filter would be answered with the figures of something else.
-        raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
