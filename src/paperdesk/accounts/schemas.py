@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from paperdesk.api.codec import Amount, AmountIn, Answer, Ask, Label, Moment, Note
 from paperdesk.ledger import booking
@@ -83,6 +83,15 @@ class ShortSelling(Ask):
     borrow_percent: Annotated[
         _Margin, Field(description="Of what is sold short, a year; taken as each day ends")
     ] = PLAIN.borrow_percent
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "ShortSelling":
+        if self.maintenance_percent > self.margin_percent:
+            # Each small rise would be another call, of a crumb.
+            raise ValueError(
+                f"maintenance_percent: must be at most margin_percent, {self.margin_percent}"
+            )
+        return self
 
 
 class AccountTerms(Ask):

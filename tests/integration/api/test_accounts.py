@@ -72,7 +72,12 @@ async def test_an_account_says_on_what_terms_it_sells_short(desk: DeskClient) ->
     assert changed["short_selling"] == {"enabled": True, **terms}
     sold = told(await desk.trade("AAPL", "sell", 10))
     assert (sold["short_collateral"], sold["maintenance_margin"]) == (3044, 761)
-    for wrong in ({"maintenance_percent": -1}, {"borrow_percent": 1001}, {"enabled": "perhaps"}):
+    for wrong in (
+        {"maintenance_percent": -1},
+        {"margin_percent": 20},
+        {"borrow_percent": 1001},
+        {"enabled": "perhaps"},
+    ):
         refused = await desk.patch(path, json={"short_selling": {"enabled": True, **wrong}})
         assert told(refused, 422)["code"] == "INVALID_REQUEST"
 
