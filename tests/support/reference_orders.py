@@ -224,12 +224,18 @@ class ReferenceBroker(ReferenceDesk):
         ratio = Fraction(new, old)
         for order in waiting:
             if order.quantity is not None:
-                left = cut((order.quantity - order.filled) * ratio)
+                before = order.quantity - order.filled
+                left = cut(before * ratio)
                 order.shares = min(cut(order.shares * ratio), left)
                 order.quantity = order.filled + left
                 if not 0 < left <= CAP:
                     self._end(order, "canceled")
                     continue
+                more = self._rules(order).commission_per_share * (left - before)
+                if order.cash and more:
+                    # So many more shares cost a commission too, or fewer less.
+                    there = max(ZERO, self.free_cash(name) + order.cash)
+                    order.cash = max(ZERO, min(rounded(order.cash + more, 6), there))
             for price in ("limit", "stop", "trail", "watermark"):
                 was = getattr(order, price)
                 if was is not None:
