@@ -44,6 +44,7 @@ from paperdesk.orders.venue import Venue
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.performance import routes as performance_routes
 from paperdesk.portfolio.performance.service import Performance
+from paperdesk.portfolio.performance.warming import keep_warm
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.portfolio.statement import Statements
 from paperdesk.portfolio.thinner import SnapshotThinner
@@ -187,6 +188,9 @@ class Desk:
             self.leadership.start()
             stack.push_async_callback(self.supervisor.stop)
             self.supervisor.start("election", self.leadership.run)
+            self.supervisor.start(
+                "performance", lambda: keep_warm(performance, self.database, self.clock)
+            )
             stack.callback(self.stop_streams)
             state.database = self.database
             state.market = self.market

@@ -579,7 +579,7 @@ async def test_an_account_whose_past_was_replaced_is_read_anew(timed: DeskClient
 async def test_few_accounts_are_kept_where_they_are_large(
     timed: DeskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paperdesk.portfolio.performance.service._MOST_ENTRIES", 0)
+    monkeypatch.setattr("paperdesk.portfolio.performance.service.MOST_ENTRIES", 0)
     async with timed.app.state.database.write() as session:
         session.add(UserProfile(id="other", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
 

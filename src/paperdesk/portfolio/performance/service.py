@@ -52,7 +52,7 @@ from paperdesk.portfolio.performance.lines import Price
 from paperdesk.portfolio.performance.parts import part_of, parts_by
 from paperdesk.portfolio.performance.pricing import Pricing, until
 
-_MOST_ENTRIES: Final = 500_000
+MOST_ENTRIES: Final = 500_000
 """Entries of all accounts that are kept in memory, beside those of the one asked for last."""
 _MOST_PARTS: Final = 16
 _MOST_LOOKS: Final = 20_000
@@ -226,6 +226,15 @@ class Performance:
             ends,
         )
 
+    @property
+    def kept(self) -> list[str]:
+        """The accounts whose curve is kept, that asked for last at the end."""
+        return list(self._kept)
+
+    async def make(self, account_id: str) -> None:
+        """Have the curve of an account made, where it is not kept as of now. Raises NotFound."""
+        await self._current(account_id)
+
     async def close(self) -> None:
         """Break off what is being made."""
         self._stopping.set()
@@ -263,7 +272,7 @@ class Performance:
         self._kept[view.id] = made
         self._kept.move_to_end(view.id)
         entries = sum(each.events.count for each in self._kept.values())
-        while entries > _MOST_ENTRIES and len(self._kept) > 1:
+        while entries > MOST_ENTRIES and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             entries -= dropped.events.count
         return made
