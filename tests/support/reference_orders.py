@@ -393,7 +393,8 @@ class ReferenceBroker(ReferenceDesk):
         remaining = None if order.quantity is None else left
         cash, aside = self._aside(order, remaining)
         there = max(ZERO, self.free_cash(order.account) + order.cash)
-        order.cash, order.shares = min(cash, order.cash, there), min(aside, order.shares)
+        aside = min(aside, order.shares, self.closable(order))
+        order.cash, order.shares = min(cash, order.cash, there), aside
         return None
 
     def _book_part(

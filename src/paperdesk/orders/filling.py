@@ -178,6 +178,7 @@ def _partly_filled(
     return {
         "status": OrderStatus.partially_filled,
         "reserved_cash": min(wanted.cash, order.reserved_cash, there),
-        "reserved_quantity": min(wanted.shares, order.reserved_quantity),
+        # By notional it may need as many as before, though some of them are gone.
+        "reserved_quantity": min(wanted.shares, order.reserved_quantity, closable),
         "updated_at": now,
     }

@@ -413,3 +413,16 @@ async def test_a_part_that_cannot_be_filled_leaves_no_order(desk: TradingDesk) -
     async with desk.database.read() as session:
         assert (await session.scalars(select(Order))).all() == []
     assert (await desk.ledger.account("default")).reserved_cash == 0
+
+
+async def test_a_sale_by_notional_sets_no_more_aside_than_is_left(desk: TradingDesk) -> None:
+    await desk.trade("buy", "20")
+    await desk.ledger.submit(ChangeRules("default", {"volume_percent": Decimal(10)}))
+    desk.price("AAPL", "100", "100")
+    order = (await desk.place("sell", None, notional="1900", time_in_force=TimeInForce.gtc)).order
+    assert order.filled_quantity == 10
+    assert (await order_row(desk, order.id)).reserved_quantity == 10
+    await assert_orders_hold(desk)
+    await desk.move("AAPL", "100", "1000")
+    assert await states(desk, order) == ["filled"]
+    await assert_orders_hold(desk)
