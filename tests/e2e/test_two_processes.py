@@ -17,7 +17,8 @@ from paperdesk.settings import POSTGRESQL
 from support.program import Program
 from support.served import Served, complaints, serving
 
-TAKEN_OVER_WITHIN = 10
+TAKEN_OVER_WITHIN = 15
+"""Seconds: ten at the most, and what a machine adds that runs other tests beside."""
 LEADER = """
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
