@@ -223,10 +223,11 @@ class ReferenceBroker(ReferenceDesk):
         account.enter(entry)
         ratio = Fraction(new, old)
         for order in waiting:
+            order.shares = cut(order.shares * ratio)
             if order.quantity is not None:
                 before = order.quantity - order.filled
                 left = cut(before * ratio)
-                order.shares = min(cut(order.shares * ratio), left)
+                order.shares = min(order.shares, left)
                 order.quantity = order.filled + left
                 if not 0 < left <= CAP:
                     self._end(order, "canceled")
