@@ -148,7 +148,8 @@ class Driver:
         # The other account may have no cash left.
         order.account, order.kind, order.side = ACCOUNTS[0], "limit", "buy"
         order.time_in_force = "day"
-        order.quantity, order.limit, order.ends = Fraction(1, 10), Fraction(1), self.ends("day")
+        order.quantity, order.ends = Fraction(1, 10), self.ends("day")
+        order.limit = rounded(self.model.quotes[order.ticker][0] / 2, 9)
         order.stop = order.trail = order.notional = None
         await self.place(order)
         assert self.model.orders[-1].status == "new"
