@@ -19,7 +19,6 @@ from paperdesk.models import (
     CashMovement,
     CashMovementKind,
     Order,
-    OrderStatus,
     PositionAdjustmentKind,
 )
 from paperdesk.orders import linked
@@ -66,7 +65,8 @@ class ResetAccount:
             opened = _under(books, self.account_id, OPENING_KEY)
             assert opened is not None  # noqa: S101 - every journal begins with it
             balance = opened.amount
-        canceled = _cancel(books, self.account_id, now)
+        canceled = books.open_orders(self.account_id)
+        linked.cancel(books, canceled, now, _REASON)
         _give_up(account, self.venue, now)
         taken = cash_movement(CashMovementKind.adjustment, -account.cash, now, note=_REASON)
         account.enter(taken, now)
@@ -93,15 +93,6 @@ class ResetAccount:
         if is_other or not begins_chapter(books, found):
             raise _another()
         return found
-
-
-def _cancel(books: Books, account_id: str, now: datetime) -> list[Order]:
-    orders = books.open_orders(account_id)
-    for order in orders:
-        # One may have ended with another that it is linked to.
-        if order.closed_at is None:
-            linked.end(books, order, OrderStatus.canceled, now, _REASON)
-    return orders
 
 
 def _give_up(account: AccountBook, venue: Venue, now: datetime) -> None:

@@ -16,8 +16,6 @@ from paperdesk.margin.requirement import requirement_of, shares_worth
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
-    Order,
-    OrderStatus,
     OrderType,
     Side,
     TimeInForce,
@@ -108,7 +106,7 @@ class CallMargin:
         to_buy = self._to_buy(account, now)
         if not to_buy:
             return []
-        _cancel(books, books.open_orders(self.account_id), now, _REASON)
+        linked.cancel(books, books.open_orders(self.account_id), now, _REASON)
         to_cover = requirement.to_cover(account.rules)
         note = (
             f"Margin call: worth ${requirement.equity:,.2f}, of ${requirement.required:,.2f} that "
@@ -171,11 +169,4 @@ def _free_cash(books: Books, account: AccountBook, amount: Decimal, now: datetim
         if account.cash - account.reserved_cash >= amount:
             return
         if order.reserved_cash:
-            _cancel(books, [order], now, _NO_CASH)
-
-
-def _cancel(books: Books, orders: Sequence[Order], now: datetime, reason: str) -> None:
-    for order in orders:
-        # One may have ended with another that it is linked to.
-        if order.closed_at is None:
-            linked.end(books, order, OrderStatus.canceled, now, reason)
+            linked.cancel(books, [order], now, _NO_CASH)

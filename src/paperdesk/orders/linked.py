@@ -5,6 +5,7 @@ entry has ended with shares; from then on they are one or the other: they close 
 which the first of them sets aside for both.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -80,6 +81,14 @@ def end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: 
         return
     for other in _open(books, order):
         _cancel(books, other, now, f"The order that it is linked to is {status}.")
+
+
+def cancel(books: Books, orders: Iterable[Order], now: datetime, reason: str) -> None:
+    """Cancel those of some orders that are open, and with each what is linked to it."""
+    for order in orders:
+        # One may have ended with another that it is linked to.
+        if order.closed_at is None:
+            end(books, order, OrderStatus.canceled, now, reason)
 
 
 def _cancel(books: Books, order: Order, now: datetime, reason: str) -> None:

@@ -45,8 +45,5 @@ class CancelOrders:
             for order in books.open_orders(self.account_id, self.ticker)
             if self.side in {None, order.side}
         ]
-        for order in found:
-            # One may have ended with another that it is linked to.
-            if order.closed_at is None:
-                linked.end(books, order, OrderStatus.canceled, now, BY_REQUEST)
+        linked.cancel(books, found, now, BY_REQUEST)
         return found

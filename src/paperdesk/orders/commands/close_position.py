@@ -89,12 +89,13 @@ class ClosePosition:
         if self.venue.trades(now, terms.time_in_force, extended=False):
             # Asked for before anything is changed.
             self.venue.fresh(self.ticker)
-        for order in books.open_orders(self.account_id, self.ticker):
+        closing = [
+            order
+            for order in books.open_orders(self.account_id, self.ticker)
             # One that is held would close what its entry has yet to open.
-            closes = order.side is terms.side and order.status is not OrderStatus.held
-            if closes and order.closed_at is None:
-                reason = "Its position was closed."
-                linked.end(books, order, OrderStatus.canceled, now, reason)
+            if order.side is terms.side and order.status is not OrderStatus.held
+        ]
+        linked.cancel(books, closing, now, "Its position was closed.")
 
     def _replay(self, order: Order) -> Placed:
         same = (order.ticker, order.type) == (self.ticker, OrderType.market)
