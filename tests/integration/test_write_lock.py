@@ -127,6 +127,24 @@ async def test_turn_that_comes_in_the_moment_of_cancellation_is_passed_on() -> N
             pass
 
 
+@pytest.mark.parametrize("steps", range(5))
+async def test_cancellation_that_comes_with_the_turn_is_not_lost(steps: int) -> None:
+    lock = WriteLock()
+    await lock.acquire_async(1)
+    task = asyncio.create_task(lock.acquire_async(5))
+    await queued(lock, 1)
+    lock.release()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if task.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        lock.release()
+    async with asyncio.timeout(1), turn(lock):
+        pass
+
+
 async def test_task_that_waits_too_long_is_told_that_the_desk_is_busy() -> None:
     lock = WriteLock()
     async with turn(lock):

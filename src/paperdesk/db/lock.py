@@ -54,7 +54,9 @@ class WriteLock:
         """Wait in this task until it is its turn. Raises Busy after `timeout` seconds."""
         turn = self._queue()
         try:
-            await asyncio.wait_for(asyncio.wrap_future(turn), timeout)
+            # Not `wait_for`: on Python 3.11 it loses a cancellation that comes with the turn.
+            async with asyncio.timeout(timeout):
+                await asyncio.wrap_future(turn)
         except TimeoutError:
             self._abandon(turn)
             raise Busy(_BUSY) from None

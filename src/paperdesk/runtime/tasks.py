@@ -10,6 +10,7 @@ from paperdesk.clock import Clock
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_INSISTING = 1.0
 _TROUBLE_LASTS = timedelta(minutes=1)
 
 log = structlog.get_logger()
@@ -28,11 +29,15 @@ class Supervisor:
         self._tasks[name] = asyncio.create_task(self._keep_running(name, work), name=name)
 
     async def stop(self) -> None:
-        """Cancel everything and wait until it has ended."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """Cancel everything and wait until it has ended, and with it its trouble."""
+        running = set(self._tasks.values())
+        while running:
+            # Again and again: a library in between may lose a cancellation.
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=_INSISTING)
         self._tasks.clear()
+        self._failed_at.clear()
 
     def in_trouble(self) -> list[str]:
         """Return the names of the tasks that failed within the last minute, or have ended."""
