@@ -1,0 +1,1 @@
+"""Who did what: an append-only line for everything that changes the desk."""
