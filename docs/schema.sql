@@ -1,4 +1,4 @@
--- Paperdesk at revision 0012, as SQLite has it.
+-- Paperdesk at revision 0014, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -48,7 +48,7 @@ CREATE TABLE audit_logs (
     level VARCHAR(32) NOT NULL,
     event_type VARCHAR(32) NOT NULL,
     message TEXT NOT NULL,
-    details JSON,
+    details JSON, user_id VARCHAR(36), actor VARCHAR(128), actor_id VARCHAR(36), action VARCHAR(128), subject VARCHAR(128), request_id VARCHAR(128),
     CONSTRAINT pk_audit_logs PRIMARY KEY (id),
     CONSTRAINT fk_audit_logs_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE,
     CONSTRAINT ck_audit_logs_log_level CHECK (level IN ('INFO', 'WARNING', 'ERROR')),
@@ -57,7 +57,11 @@ CREATE TABLE audit_logs (
 
 CREATE INDEX ix_audit_logs_job_id ON audit_logs (job_id);
 
+CREATE INDEX ix_audit_logs_subject ON audit_logs (subject);
+
 CREATE INDEX ix_audit_logs_timestamp ON audit_logs (timestamp);
+
+CREATE INDEX ix_audit_logs_user_id_id ON audit_logs (user_id, id);
 
 CREATE TRIGGER audit_logs_refuse_delete BEFORE DELETE ON audit_logs WHEN (OLD.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
@@ -397,6 +401,14 @@ CREATE INDEX ix_score_snapshots_fetched_at ON score_snapshots (fetched_at);
 
 CREATE INDEX ix_score_snapshots_ticker ON score_snapshots (ticker);
 
+CREATE TABLE signal_windows (
+    webhook_id VARCHAR(36) NOT NULL,
+    dedupe_key VARCHAR(64) NOT NULL,
+    first_arrival VARCHAR(27) NOT NULL,
+    CONSTRAINT pk_signal_windows PRIMARY KEY (webhook_id, dedupe_key),
+    CONSTRAINT fk_signal_windows_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id)
+);
+
 CREATE TABLE signals (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     signal_id VARCHAR(64) NOT NULL,
@@ -411,7 +423,7 @@ CREATE TABLE signals (
     error TEXT,
     attempts BIGINT DEFAULT 0 NOT NULL,
     duplicates BIGINT DEFAULT 0 NOT NULL,
-    received_at VARCHAR(27) NOT NULL,
+    received_at VARCHAR(27) NOT NULL, ticker VARCHAR(24), sent_at VARCHAR(27), lease VARCHAR(36), next_attempt_at VARCHAR(27), last_seen_at VARCHAR(27), processed_at VARCHAR(27), outcome TEXT, missed TEXT, replay_of VARCHAR(64), notional BIGINT CONSTRAINT ck_signals_notional_whole CHECK (typeof(notional) IN ('integer', 'null')),
     CONSTRAINT ck_signals_signal_id_length CHECK (length(signal_id) = 64),
     CONSTRAINT fk_signals_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
     CONSTRAINT fk_signals_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id),
@@ -424,6 +436,10 @@ CREATE INDEX ix_signals_received_at ON signals (received_at);
 CREATE INDEX ix_signals_user_id ON signals (user_id);
 
 CREATE INDEX ix_signals_webhook_id ON signals (webhook_id);
+
+CREATE INDEX ix_signals_webhook_id_processed_at ON signals (webhook_id, processed_at);
+
+CREATE INDEX ix_signals_webhook_id_ticker_id ON signals (webhook_id, ticker, id) WHERE status = 'queued';
 
 CREATE TABLE stocks (
     ticker VARCHAR(24) NOT NULL,
@@ -519,7 +535,7 @@ CREATE TABLE webhooks (
     token_hash VARCHAR NOT NULL,
     limits JSON NOT NULL,
     enabled BOOLEAN DEFAULT (true) NOT NULL,
-    created_at VARCHAR(27) NOT NULL,
+    created_at VARCHAR(27) NOT NULL, strategy VARCHAR(128), settings JSON, signing_version BIGINT DEFAULT 0 NOT NULL, previous_until VARCHAR(27), allowance_at VARCHAR(27), deleted_at VARCHAR(27),
     CONSTRAINT pk_webhooks PRIMARY KEY (id),
     CONSTRAINT fk_webhooks_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
     CONSTRAINT uq_webhooks_token_hash UNIQUE (token_hash),

@@ -27,6 +27,7 @@ COLUMNS: Final[dict[str, str]] = {
     "portfolio_snapshots": "id user_id total_value recorded_at cash_balance positions_value "
     "incomplete",
     "chat_messages": "id user_id role content actions created_at",
+    "signal_windows": "webhook_id dedupe_key first_arrival",
     "signals": "id signal_id payload raw received_at processed user_id webhook_id understood "
     "status order_id error attempts duplicates",
     "jobs": "id user_id kind name description original_command status mode total_rows "

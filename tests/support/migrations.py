@@ -7,7 +7,7 @@ from paperdesk.db.engine import Database
 from paperdesk.models import Base
 from support.rows import everything
 
-DROPPED = {"proofs", "account_rules", "position_lots"}
+DROPPED = {"proofs", "account_rules", "position_lots", "signal_windows"}
 """Tables that a downgrade drops with their rows, and says so."""
 
 

@@ -31,7 +31,7 @@ from paperdesk.models.orders import Order
 from paperdesk.models.positions import PortfolioSnapshot, Position, PositionLot
 from paperdesk.models.proofs import Proof
 from paperdesk.models.research import Domain, ScoreSnapshot, Stock
-from paperdesk.models.signals import Signal, Webhook
+from paperdesk.models.signals import Signal, SignalWindow, Webhook
 from paperdesk.models.watchlists import PRIMARY_LIST, Watchlist, WatchlistEntry
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "ScoreSnapshot",
     "Side",
     "Signal",
+    "SignalWindow",
     "SignalStatus",
     "Stock",
     "TimeInForce",

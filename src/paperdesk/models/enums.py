@@ -41,11 +41,12 @@ class OrderClass(StrEnum):
 
 
 class OrderLeg(StrEnum):
-    """What an order is among linked ones."""
+    """What an order is among linked ones; `single` is the only one that a signal made."""
 
     entry = "entry"
     take_profit = "take_profit"
     stop_loss = "stop_loss"
+    single = "single"
 
 
 class OrderStatus(StrEnum):

@@ -110,11 +110,20 @@ class AuditLog(Base):
     """One line of what happened: of a job where `job_id` is set, else of the desk.
 
     Lines without a job say who did what and are append-only (a trigger refuses UPDATE and DELETE);
-    a job's own lines go only with their job.
+    a job's own lines go only with their job. They outlive what they describe: `user_id` is the
+    account that was changed, `subject` the id of what was changed in it, and neither refers to a
+    row. `actor` is the door somebody came through (key, webhook, command_line, …), `actor_id` the id
+    of that key or webhook, `action` what was done (order.placed, key.revoked, …), `request_id` the
+    request that did it. `details` has what there was before and after; never a secret.
     """
 
     __tablename__ = "audit_logs"
-    __table_args__ = (Index(None, "job_id"), Index(None, "timestamp"))
+    __table_args__ = (
+        Index(None, "job_id"),
+        Index(None, "timestamp"),
+        Index(None, "user_id", "id"),
+        Index(None, "subject"),
+    )
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=new_id)
     job_id: Mapped[Id | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
@@ -124,5 +133,11 @@ class AuditLog(Base):
     event_type: Mapped[EventType] = mapped_column(enum_column(EventType))
     message: Mapped[Prose]
     details: Mapped[Any | None] = mapped_column(JsonType)
+    user_id: Mapped[Id | None]
+    actor: Mapped[Name | None]
+    actor_id: Mapped[Id | None]
+    action: Mapped[Name | None]
+    subject: Mapped[Name | None]
+    request_id: Mapped[Name | None]
 
     job: Mapped[Job | None] = relationship(back_populates="logs", lazy="raise")

@@ -2,12 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from paperdesk.clock import utc_now
 from paperdesk.db.base import Base
-from paperdesk.db.types import AutoId, Id, Instant, Json, JsonType, Name, Prose, enum_column
+from paperdesk.db.types import (
+    AutoId,
+    Id,
+    Instant,
+    Json,
+    JsonType,
+    Money,
+    Name,
+    Prose,
+    Ticker,
+    enum_column,
+)
 from paperdesk.ids import new_id
 from paperdesk.models.accounts import DEFAULT_ACCOUNT
 from paperdesk.models.enums import SignalStatus, WebhookMode
@@ -16,7 +27,12 @@ from paperdesk.models.enums import SignalStatus, WebhookMode
 class Webhook(Base):
     """A door for signals into one account. Only the SHA-256 of its token is kept.
 
-    `limits` is a JSON object of what a signal may do: tickers, sides, largest notional, and so on.
+    `limits` is a JSON object of what a signal may do (tickers, sides, largest notional, and so on),
+    `settings` one of how its alerts are taken (senders, symbols, quantity where an alert has none).
+    `strategy` is what its orders are said to be of. One that is not `enabled` refuses what comes.
+    `signing_version` numbers the secret of senders that sign, 0 while there is none; the one before
+    counts until `previous_until`. `allowance_at` is when the next signal is within its rate if it is
+    in the past, and how far it is beyond if not (GCRA). A deleted webhook keeps its signals.
     """
 
     __tablename__ = "webhooks"
@@ -31,6 +47,22 @@ class Webhook(Base):
     limits: Mapped[Json]
     enabled: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    strategy: Mapped[Name | None]
+    settings: Mapped[Json | None]
+    signing_version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    previous_until: Mapped[Instant | None]
+    allowance_at: Mapped[Instant | None]
+    deleted_at: Mapped[Instant | None]
+
+
+class SignalWindow(Base):
+    """When a body without a time first came: until its window is over, it is the same signal."""
+
+    __tablename__ = "signal_windows"
+
+    webhook_id: Mapped[Id] = mapped_column(ForeignKey("webhooks.id"), primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_arrival: Mapped[Instant]
 
 
 class Signal(Base):
@@ -41,12 +73,29 @@ class Signal(Base):
     "time": "2026-11-22T14:30:00Z", "strategy": "breakout", "id": "breakout-17"}`; TradingView's
     placeholders fill it in. `raw` holds the bytes of the body whatever they were (NULL in rows that
     came from an earlier system); `payload` is NULL when they are not JSON. `signal_id` is 64 hex
-    characters of SHA-256: the same signal delivered again has the same one, and is only counted.
+    characters of SHA-256: the same signal delivered again has the same one, and is only counted
+    (`duplicates`, `last_seen_at`).
+
+    It is `received` while a person has to approve it and `queued` until it is executed, in the order
+    of `id` for each webhook and `ticker`; `lease` is whose turn it is, and not before
+    `next_attempt_at`. `processed` says that nothing more will become of it, `outcome` or `error` in
+    a sentence what did. `notional` (US dollars) is what its order was worth. `missed` says what an
+    alert before it must have done that never came. `replay_of` is the signal that it repeats.
     """
 
     __tablename__ = "signals"
     __table_args__ = (
         CheckConstraint("length(signal_id) = 64", name="signal_id_length"),
+        # Unfinished ones alone: nearly all are finished, and never in it.
+        Index(
+            None,
+            "webhook_id",
+            "ticker",
+            "id",
+            sqlite_where=text(f"status = '{SignalStatus.queued}'"),
+            postgresql_where=text(f"status = '{SignalStatus.queued}'"),
+        ),
+        Index(None, "webhook_id", "processed_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -73,3 +122,13 @@ class Signal(Base):
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     duplicates: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     received_at: Mapped[Instant] = mapped_column(default=utc_now, index=True)
+    ticker: Mapped[Ticker | None]
+    sent_at: Mapped[Instant | None]
+    lease: Mapped[Id | None]
+    next_attempt_at: Mapped[Instant | None]
+    last_seen_at: Mapped[Instant | None]
+    processed_at: Mapped[Instant | None]
+    outcome: Mapped[Prose | None]
+    missed: Mapped[Prose | None]
+    notional: Mapped[Money | None]
+    replay_of: Mapped[str | None] = mapped_column(String(64))
