@@ -112,9 +112,9 @@ class AuditLog(Base):
     Lines without a job say who did what and are append-only (a trigger refuses UPDATE and DELETE);
     a job's own lines go only with their job. They outlive what they describe: `user_id` is the
     account that was changed, `subject` the id of what was changed in it, and neither refers to a
-    row. `actor` is the door somebody came through (key, webhook, command_line, …), `actor_id` the id
-    of that key or webhook, `action` what was done (order.placed, key.revoked, …), `request_id` the
-    request that did it. `details` has what there was before and after; never a secret.
+    row. `actor` is the door somebody came through (key, webhook, command_line, …), `actor_id` the
+    id of that key or webhook, `action` what was done (order.placed, key.revoked, …), `request_id`
+    the request that did it. `details` has what there was before and after; never a secret.
     """
 
     __tablename__ = "audit_logs"

@@ -31,8 +31,8 @@ class Webhook(Base):
     `settings` one of how its alerts are taken (senders, symbols, quantity where an alert has none).
     `strategy` is what its orders are said to be of. One that is not `enabled` refuses what comes.
     `signing_version` numbers the secret of senders that sign, 0 while there is none; the one before
-    counts until `previous_until`. `allowance_at` is when the next signal is within its rate if it is
-    in the past, and how far it is beyond if not (GCRA). A deleted webhook keeps its signals.
+    counts until `previous_until`. `allowance_at` is when its allowance of signals is whole again
+    (GCRA's theoretical arrival time). A deleted webhook keeps its signals.
     """
 
     __tablename__ = "webhooks"
@@ -76,8 +76,8 @@ class Signal(Base):
     characters of SHA-256: the same signal delivered again has the same one, and is only counted
     (`duplicates`, `last_seen_at`).
 
-    It is `received` while a person has to approve it and `queued` until it is executed, in the order
-    of `id` for each webhook and `ticker`; `lease` is whose turn it is, and not before
+    It is `received` while a person has to approve it and `queued` until it is executed, in the
+    order of `id` for each webhook and `ticker`; `lease` is whose turn it is, and not before
     `next_attempt_at`. `processed` says that nothing more will become of it, `outcome` or `error` in
     a sentence what did. `notional` (US dollars) is what its order was worth. `missed` says what an
     alert before it must have done that never came. `replay_of` is the signal that it repeats.
