@@ -9,6 +9,7 @@ from sqlalchemy import NullPool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from paperdesk.db.engine import asyncpg_url
+from paperdesk.db.exact_json import EXACTLY
 from paperdesk.errors import Busy
 
 SILENCE: Final = 6
@@ -65,6 +66,7 @@ class DedicatedConnection:
                 "command_timeout": _ANSWERING,
                 "server_settings": _SETTINGS,
             },
+            **EXACTLY,
         )
         connection = await engine.connect()
         # SQLAlchemy would replace a lost connection silently, and the new one has no lock.

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from paperdesk.db.closing import RollingBack, Threads
+from paperdesk.db.exact_json import EXACTLY
 from paperdesk.db.failures import telling_of_commits
 from paperdesk.db.lock import Ownership, WriteLock, real_path
 from paperdesk.errors import DatabaseUnusable
@@ -221,6 +222,7 @@ def _sqlite_writer(path: Path, lock: WriteLock, threads: Threads) -> AsyncEngine
         max_overflow=0,
         pool_timeout=PATIENCE,
         connect_args={"factory": threads.connect},
+        **EXACTLY,
     )
     _queue_writes(engine.sync_engine, lock, lock.acquire_in_greenlet)
     _configure(engine.sync_engine, WRITER_PRAGMAS, "IMMEDIATE")
@@ -234,6 +236,7 @@ def _sqlite_reader(path: Path, threads: Threads) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=PATIENCE,
         connect_args={"factory": threads.connect},
+        **EXACTLY,
     )
     _configure(engine.sync_engine, READER_PRAGMAS, "DEFERRED")
     return engine
@@ -246,6 +249,7 @@ def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
         max_overflow=0,
         pool_timeout=PATIENCE,
         connect_args=_CONNECT,
+        **EXACTLY,
     )
     _queue_writes(engine, lock, lock.acquire)
     _configure(engine, WRITER_PRAGMAS, "IMMEDIATE")
@@ -253,7 +257,7 @@ def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
 
 
 def _sqlite_long_reader(path: Path) -> Engine:
-    engine = create_engine(_sqlite_url(path, "sqlite"), poolclass=NullPool, connect_args=_CONNECT)
+    engine = create_engine(_sqlite_url(path, "sqlite"), poolclass=NullPool, connect_args=_CONNECT, **EXACTLY)
     _configure(engine, READER_PRAGMAS, "DEFERRED")
     return engine
 
@@ -306,6 +310,7 @@ def _postgresql(url: str, pool_size: int = 10, lock_timeout: str = "10s") -> Asy
                 "idle_in_transaction_session_timeout": "15s",
             },
         },
+        **EXACTLY,
     )
 
 
@@ -314,6 +319,7 @@ def _postgresql_sync(url: str) -> Engine:
         psycopg_url(url),
         isolation_level="READ COMMITTED",
         connect_args={"options": "-c synchronous_commit=on"},
+        **EXACTLY,
     )
 
 
@@ -324,6 +330,7 @@ def postgresql_reader(url: str) -> Engine:
         poolclass=NullPool,
         isolation_level="REPEATABLE READ",
         connect_args={"connect_timeout": int(PATIENCE)},
+        **EXACTLY,
     )
     return engine.execution_options(postgresql_readonly=True)
 

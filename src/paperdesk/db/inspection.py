@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from paperdesk.db.engine import postgresql_reader
+from paperdesk.db.exact_json import EXACTLY
 from paperdesk.db.failures import is_unavailable
 from paperdesk.db.lock import real_path
 from paperdesk.errors import DatabaseUnusable
@@ -78,7 +79,7 @@ def reading(url: str) -> Generator[Session]:
 def _reading_sqlite(path: Path) -> Generator[Session]:
     with snapshot(path) as connection:
         connection.execute("BEGIN")
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, **EXACTLY)
         with Session(engine) as session:
             yield session
 
