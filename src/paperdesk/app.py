@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse
 from paperdesk import __version__
 from paperdesk.accounts import routes as account_routes
 from paperdesk.api import problems
-from paperdesk.api.codec import Answer, Moment, Reply
+from paperdesk.api.codec import Answer, Moment, Reply, written
 from paperdesk.api.direct import DirectRoutes
 from paperdesk.api.security import Gate
 from paperdesk.bootstrap import open_database
@@ -25,6 +25,8 @@ from paperdesk.corporate import routes as corporate_routes
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.errors import Unauthenticated
+from paperdesk.events.feed import Feed
+from paperdesk.events.wire import CHANNEL as EVENTS
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
@@ -40,6 +42,7 @@ from paperdesk.market.sources import hours_for, source_for
 from paperdesk.orders import position_routes
 from paperdesk.orders import routes as order_routes
 from paperdesk.orders.matching.matcher import ORDERS, Matcher, tell_of
+from paperdesk.orders.telling import Teller
 from paperdesk.orders.venue import Venue
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.performance import routes as performance_routes
@@ -51,6 +54,7 @@ from paperdesk.portfolio.thinner import SnapshotThinner
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings
+from paperdesk.users import feed_routes
 from paperdesk.users.access import Access, Guard
 from paperdesk.watchlist import routes as watchlist_routes
 
@@ -75,6 +79,7 @@ ROUTERS = (
     proof_routes.router,
     watchlist_routes.router,
     market_routes.router,
+    feed_routes.router,
 )
 
 
@@ -125,6 +130,7 @@ class Desk:
         self.leadership: Leadership
         self.market: Market
         self.ledger: Ledger
+        self.feed: Feed
         self.venue: Venue
         self.matcher: Matcher
         self.standing: Standing
@@ -160,14 +166,15 @@ class Desk:
             self.matcher = Matcher(self.database, self.venue)
             self.market.tell(self.matcher.heard_prices)
             self.leadership.listen(ORDERS, self.matcher.heard_of)
+            teller = self._open_feed()
             await self.leadership.elect()
             await self.market.load(follows=not self.leadership.leads)
             statements = Statements(self.market.board)
             snapshots = SnapshotRecorder(statements, self.clock, self.standing.is_open)
             self.ledger = Ledger(
                 self.database,
-                hooks=[snapshots.after_batch, self._tell_leader],
-                listeners=[self.matcher.heard_orders],
+                hooks=[snapshots.after_batch, self._tell_leader, teller.after_batch],
+                listeners=[self.matcher.heard_orders, teller.heard],
                 check=self.standing.check,
             )
             stack.push_async_callback(self.ledger.close)
@@ -191,10 +198,12 @@ class Desk:
             self.supervisor.start(
                 "performance", lambda: keep_warm(performance, self.database, self.clock)
             )
+            self._run_feed(teller)
             stack.callback(self.stop_streams)
             state.database = self.database
             state.market = self.market
             state.ledger = self.ledger
+            state.feed = self.feed
             state.venue = self.venue
             state.statements = statements
             state.performance = performance
@@ -206,6 +215,17 @@ class Desk:
     def in_trouble(self) -> list[str]:
         """Return the names of the background tasks that failed lately."""
         return self.supervisor.in_trouble() + self.leadership.in_trouble()
+
+    def _open_feed(self) -> Teller:
+        """Make the feed, and have it listen to the other processes."""
+        self.feed = Feed(lambda data: bytes(written(data)), shared=self.leadership.shared)
+        self.leadership.listen(EVENTS, self.feed.heard, missed=self.feed.begin_anew)
+        return Teller(self.feed, self.database)
+
+    def _run_feed(self, teller: Teller) -> None:
+        self.supervisor.start("heartbeat", lambda: self.feed.beat(self.clock))
+        if self.feed.shared:
+            self.supervisor.start("events", lambda: teller.receive(self.ledger))
 
     def _share_out(self, snapshots: SnapshotRecorder, margin: MarginWatch) -> None:
         """Say what the one process does that leads, and what the others do."""
@@ -229,6 +249,7 @@ class Desk:
     def stop_streams(self) -> None:
         """End every open stream: a server would wait for them for ever."""
         self.market.stream.close()
+        self.feed.close()
 
 
 def create_app(

@@ -39,6 +39,7 @@ class Leadership:
         self._database = database
         self._clock = clock
         self._channels: dict[str, Heard] = {}
+        self._missed: list[Callable[[], None]] = []
         self._leading: dict[str, Work] = {}
         self._following: dict[str, Work] = {}
         self._tasks = Supervisor(clock)
@@ -51,9 +52,14 @@ class Leadership:
         """Run `work`, supervised, for as long as another process leads, or none."""
         self._following[name] = work
 
-    def listen(self, channel: str, heard: Heard) -> None:
-        """Call `heard` with what any process of the database says on a channel."""
+    def listen(self, channel: str, heard: Heard, missed: Callable[[], None] | None = None) -> None:
+        """Call `heard` with what any process of the database says on a channel.
+
+        And `missed` when it listens again after it could not: something may have been said.
+        """
         self._channels[channel] = heard
+        if missed is not None:
+            self._missed.append(missed)
 
     async def elect(self) -> None:
         """Find out for the first time whether this process leads."""
@@ -98,6 +104,7 @@ class Election(Leadership):
         super().__init__(database, clock)
         self._connection: DedicatedConnection | None = None
         self._connected = True
+        self._has_listened = False
 
     async def elect(self) -> None:
         """Connect, and take the lock if it is free."""
@@ -139,6 +146,10 @@ class Election(Leadership):
     async def _session(self) -> DedicatedConnection:
         if self._connection is None:
             self._connection = await DedicatedConnection.open(self._database.url, self._channels)
+            if self._has_listened:
+                for missed in self._missed:
+                    missed()
+            self._has_listened = True
         return self._connection
 
     async def _stand_down(self) -> None:

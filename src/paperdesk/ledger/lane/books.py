@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from paperdesk.errors import NotFound
+from paperdesk.events.event import Event
 from paperdesk.ledger.journal import Entry, PlainTrade
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
@@ -26,6 +27,12 @@ class Batch(NamedTuple):
     traded: Sequence[AccountView]
     """Those of the accounts whose journal grew."""
     orders: Sequence[Order]
+    touched: Sequence[Order]
+    """Every order that was placed or changed, also one that was filled at once."""
+    entries: Sequence[Entry | PlainTrade]
+    """What was entered into the journals, in the order of each; plain trades are those of bulk."""
+    events: Sequence[Event]
+    """What else its commands said that happened."""
 
 
 class Books:
@@ -42,7 +49,10 @@ class Books:
         self._known: dict[str, Order] = {}
         self._changed: dict[str, Order] = {}
         self._resting: dict[str, Order] = {}
+        self._touched: dict[str, Order] = {}
         self._entries: list[Entry | PlainTrade] = []
+        self._entered: list[Entry | PlainTrade] = []
+        self._events: list[Event] = []
         self._writes = 0
 
     @cached_property
@@ -157,6 +167,7 @@ class Books:
     def place(self, order: Order) -> None:
         """Take a new order into the books, with what it sets aside."""
         self._orders.append(order)
+        self._touched[order.id] = order
         self._placed[order.user_id, order.client_order_id] = order
         if order.closed_at is None:
             self._known[order.id] = self._resting[order.id] = order
@@ -169,8 +180,12 @@ class Books:
         vars(order).update(state)
         account = self.account(order.user_id)
         account.reserve(order.ticker, order.reserved_cash - cash, order.reserved_quantity - shares)
-        self._resting[order.id] = self._changed[order.id] = order
+        self._resting[order.id] = self._changed[order.id] = self._touched[order.id] = order
         self._writes += 1
+
+    def tell(self, *events: Event) -> None:
+        """Say what happened beside orders, trades and cash; it is told once it is committed."""
+        self._events += events
 
     def traces(self) -> int | None:
         """Return a number that stays the same as long as no command leaves a change.
@@ -179,7 +194,7 @@ class Books:
         """
         if self._has_session and (self.session.new or self.session.dirty or self.session.deleted):
             return None
-        return self._writes + len(self._orders) + len(self._entries)
+        return self._writes + len(self._orders) + len(self._entries) + len(self._events)
 
     def settle(self) -> Batch:
         """Write what the batch changed, and return it as it is now.
@@ -192,7 +207,14 @@ class Books:
         settlements = [book.settle() for book in self._accounts.values() if book.is_changed]
         rows.settle(self.connection, settlements)
         traded = [s.view for s in settlements if s.view.sequence != s.before.sequence]
-        return Batch([s.view for s in settlements], traded, list(self._resting.values()))
+        return Batch(
+            [s.view for s in settlements],
+            traded,
+            list(self._resting.values()),
+            list(self._touched.values()),
+            self._entered,
+            self._events,
+        )
 
     @property
     def _has_session(self) -> bool:
@@ -208,6 +230,7 @@ class Books:
         entries = self._entries.copy()
         # Emptied in place: the account books go on adding to this list.
         self._entries.clear()
+        self._entered += entries
         self._writes += len(orders) + len(entries)
         rows.write(self.connection, orders, changed.values(), entries)
 

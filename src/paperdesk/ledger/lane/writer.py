@@ -23,7 +23,6 @@ from paperdesk.ledger.lane.lanes import TaskLane, ThreadLane
 from paperdesk.ledger.lane.outcomes import Spoiled
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
-from paperdesk.models import Order
 
 T = TypeVar("T")
 
@@ -39,8 +38,8 @@ class Booked(Generic[T]):
 BatchHook = Callable[[Connection, Batch], None]
 """Runs at the end of each batch, within its transaction, with what it changed."""
 
-Listener = Callable[[Sequence[Order]], None]
-"""Is told, after COMMIT and in any thread, of orders that are open, or were before."""
+Listener = Callable[[Batch], None]
+"""Is told, after COMMIT and in any thread, what a batch changed; it must not raise."""
 
 
 class Ledger:
@@ -120,9 +119,8 @@ class Ledger:
     def _publish_all(self, changed: Batch) -> None:
         for view in changed.accounts:
             self._publish(view)
-        if changed.orders:
-            for listener in self._listeners:
-                listener(changed.orders)
+        for listener in self._listeners:
+            listener(changed)
 
 
 def _run(pending: Pending, books: Books) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import PaperdeskError
+from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.models import Order, OrderType
 from paperdesk.orders.commands.match_orders import MatchOrders
@@ -69,11 +70,11 @@ class Matcher:
         self._trouble: str | None = None
         """Why orders could not be matched the last time; said once, not with every price."""
 
-    def heard_orders(self, orders: Sequence[Order]) -> None:
+    def heard_orders(self, batch: Batch) -> None:
         """Take orders as a batch left them, from any thread; one that follows forgets them."""
-        if self._runs:
+        if self._runs and batch.orders:
             # Those that ended last: what took the place of one begins with what was seen of it.
-            self._told.extend(sorted(orders, key=_has_ended))
+            self._told.extend(sorted(batch.orders, key=_has_ended))
 
     def heard_prices(self, tickers: Iterable[str]) -> None:
         """Take tickers that have a new price."""

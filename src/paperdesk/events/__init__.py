@@ -1,0 +1,1 @@
+"""What happens on accounts, told after COMMIT to whoever follows them."""

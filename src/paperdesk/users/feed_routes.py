@@ -1,0 +1,73 @@
+"""GET /api/stream/events: what happens on the account of whoever asks, as it happens."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from paperdesk.api.codec import slice_router
+from paperdesk.api.problems import problems
+from paperdesk.errors import InvalidRequest, NotFound
+from paperdesk.events.feed import Feed, StillAllowed
+from paperdesk.users.access import Account
+
+router = slice_router(tags=["events"])
+
+
+class EventStream(StreamingResponse):
+    """An endless answer whose source is told when its client has gone."""
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        super().__init__(
+            events,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the events end or the client goes."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._events.aclose()
+
+
+@router.get(
+    "/stream/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-Sent Events of the account: order, trade, signal, job, chat, "
+            "account, and reset where some are no longer known.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+    | problems(NotFound, InvalidRequest),
+)
+async def stream_events(
+    request: Request,
+    account: Account,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="Go on after the event with this id; what browsers send by themselves."),
+    ] = None,
+    asked: Annotated[
+        str | None,
+        Query(
+            alias="last_event_id",
+            description="The same, where a header cannot be set.",
+        ),
+    ] = None,
+) -> Response:
+    """Follow everything that happens on an account: orders, trades, cash, signals, jobs, chat.
+
+    Each event is told after it was committed. A client that is slow gets of several events of one
+    thing the newest. After a `reset` it has to read again what it shows.
+    """
+    feed: Feed = request.app.state.feed
+    # Set by whatever let the request in, where that may end before the stream does.
+    still_allowed: StillAllowed | None = getattr(request.state, "still_allowed", None)
+    return EventStream(feed.follow(account, last_event_id or asked, still_allowed))
