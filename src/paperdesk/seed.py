@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Session
 
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.clock import Clock
 from paperdesk.db.types import format_utc
 from paperdesk.ledger.accounts import open_account
@@ -50,5 +51,7 @@ def _seed(session: Session, clock: Clock) -> bool:
             for ticker, company in stocks.items():
                 session.add(Stock(ticker=ticker, name=company, domain_id=domain.id))
         session.add(DeskMeta(key=MARKER, value=format_utc(now)))
+        after = {"account": DEFAULT_ACCOUNT, "watchlist": WATCHLIST, "domains": list(DOMAINS)}
+        note(session, Line(Action.desk_seeded, "The desk got its first data.", after=after), now)
         session.flush()
         return True

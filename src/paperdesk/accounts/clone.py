@@ -6,6 +6,8 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from paperdesk.audit import trail
+from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import InsufficientCash
 from paperdesk.ids import new_id
 from paperdesk.ledger.accounts import insert_account, opening_balance
@@ -14,6 +16,7 @@ from paperdesk.ledger.fills import cash_there
 from paperdesk.ledger.holdings import NOTHING, Holding, Lot, lots_of
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import plain
 from paperdesk.market.quotes import QuoteBoard
 from paperdesk.models import (
     PRIMARY_LIST,
@@ -58,6 +61,16 @@ def clone_account(
                 f"{cash_there(account)}. Give the clone more cash, or no positions."
             )
     books.settle()
+    after = {
+        "name": name,
+        "source": source_id,
+        "cash_balance": plain(balance),
+        "positions": {t: plain(account.holding(t).quantity) for t in account.tickers()},
+    }
+    message = f"The account was opened like {source_id}."
+    trail.note(
+        session, Line(Action.account_cloned, message, account_id, account_id, None, after), now
+    )
 
 
 def _transfer(

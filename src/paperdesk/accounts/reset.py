@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import IdempotencyMismatch
 from paperdesk.ledger.accounts import OPENING_KEY
 from paperdesk.ledger.cash import begins_chapter, check_key
@@ -15,6 +16,7 @@ from paperdesk.ledger.entries import cash_movement, position_adjustment
 from paperdesk.ledger.holdings import NOTHING
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import plain
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
@@ -65,6 +67,11 @@ class ResetAccount:
             opened = _under(books, self.account_id, OPENING_KEY)
             assert opened is not None  # noqa: S101 - every journal begins with it
             balance = opened.amount
+        before = {
+            "cash_balance": plain(account.cash),
+            "realized_pnl": plain(account.realized_pnl),
+            "positions": {t: plain(account.holding(t).quantity) for t in account.tickers()},
+        }
         canceled = books.open_orders(self.account_id)
         linked.cancel(books, canceled, now, _REASON)
         _give_up(account, self.venue, now)
@@ -76,6 +83,11 @@ class ResetAccount:
         if self.key is not None:
             books.note_key(self.account_id, self.key)
         account.enter(opening, now)
+        after = {"cash_balance": plain(balance), "note": self.note}
+        message = f"The account begins anew with ${plain(balance)}."
+        books.note(
+            Line(Action.account_reset, message, self.account_id, self.account_id, before, after)
+        )
         return Reset(opening, canceled)
 
     def _earlier(self, books: Books) -> CashMovement | None:

@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 from cyclopts import Parameter
 
+from paperdesk.audit.actor import Actor, ActorKind, acting
 from paperdesk.bootstrap import open_database
 from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
@@ -88,6 +89,7 @@ def _decided(decision: Decision) -> bytes:
 
 
 async def _decided_here(settings: Settings, *, accept: bool) -> bytes:
+    acting.set(Actor(ActorKind.command_line))
     clock = SystemClock()
     database = await open_database(settings.database_url, clock)
     try:

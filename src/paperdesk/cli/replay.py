@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from paperdesk.audit.actor import Actor, ActorKind, acting
 from paperdesk.bootstrap import open_database
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import SHOWN, Shown
@@ -83,9 +84,10 @@ async def _replay(
     url: str, trades: TradeFile, watch: Watch, rejects: Rejects | None
 ) -> tuple[Summary, float]:
     """Return what was done, and in how many seconds."""
+    acting.set(Actor(ActorKind.command_line))
     clock = SystemClock()
     database = await open_database(url, clock)
-    ledger = Ledger(database, check=Standing(database, clock).check)
+    ledger = Ledger(database, check=Standing(database, clock).check, clock=clock)
     began = time.monotonic()
     try:
         summary = await replay_rows(ledger, trades, watch, rejects)

@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest
 from paperdesk.ledger.cash import check_key
 from paperdesk.ledger.entries import position_adjustment
 from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import plain
 from paperdesk.models import (
     CashMovement,
     CashMovementKind,
@@ -98,6 +100,32 @@ class Acted:
     orders: Sequence[Order] = ()
     canceled: Sequence[Order] = ()
     replayed: bool = False
+
+
+def what_is_held(account: AccountBook, *tickers: str) -> dict[str, Any]:
+    """Return the cash and the shares that an action changes, as the audit trail has them."""
+    shares = {ticker: plain(account.holding(ticker).quantity) for ticker in tickers}
+    return {"cash_balance": plain(account.cash), "positions": shares}
+
+
+def noted(books: Books, notice: Notice, acted: Acted, before: Mapping[str, Any]) -> Acted:
+    """Note for the audit trail what an action did; `before` is `what_is_held` before it."""
+    entry = acted.entry
+    assert entry is not None  # noqa: S101 - it did something
+    after = what_is_held(books.account(notice.account_id), *before["positions"]) | {
+        "kind": entry.kind,
+        "effective_at": notice.effective_at,
+        "note": notice.note,
+        "orders": [order.id for order in acted.orders],
+        "canceled": [order.id for order in acted.canceled],
+        "trades": [trade.id for trade in acted.trades],
+    }
+    if isinstance(entry, PositionAdjustment) and entry.numerator:
+        after["ratio"] = f"{entry.numerator}:{entry.denominator}"
+    message = f"{entry.kind.replace('_', ' ')} of {entry.ticker}."
+    line = Line(Action.action_booked, message, notice.account_id, entry.id, before, after)
+    books.note(line)
+    return acted
 
 
 def adjustment(

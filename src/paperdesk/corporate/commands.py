@@ -16,6 +16,8 @@ from paperdesk.corporate.booking import (
     earlier_adjustment,
     earlier_dividend,
     enter,
+    noted,
+    what_is_held,
 )
 from paperdesk.errors import InsufficientCash, InvalidRequest
 from paperdesk.ledger import adjusting, booking
@@ -84,6 +86,7 @@ class Split(_Action):
         if not held.quantity and not books.open_orders(self.account_id, self.ticker):
             return Acted(None)
         after = adjusting.split(held, *ratio) if held.quantity else NOTHING
+        before = what_is_held(account, self.ticker)
         with account.whole():
             enter(books, self.notice, entry, {self.ticker: after} if held.quantity else {})
             # Orders, which are cut to whole shares then, are to close none of the fraction.
@@ -93,7 +96,7 @@ class Split(_Action):
         changed, canceled = open_orders.split_orders(
             books, self.notice, self.ticker, ratio, entry.id, whole=whole
         )
-        return Acted(entry, sold, changed, canceled)
+        return noted(books, self.notice, Acted(entry, sold, changed, canceled), before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +122,14 @@ class SymbolChange(_Action):
         there = account.holding(self.new_ticker)
         became = adjusting.merged(there, account.opened_at(self.new_ticker), held, since)
         _check_size(became)
+        before = what_is_held(account, self.ticker, self.new_ticker)
         # The orders first: what they set aside goes with the shares.
         changed, canceled = open_orders.rename_orders(
             books, self.notice, self.ticker, self.new_ticker, entry.id
         )
         holdings = {self.ticker: NOTHING, self.new_ticker: became} if held.quantity else {}
         enter(books, self.notice, entry, holdings, since)
-        return Acted(entry, (), changed, canceled)
+        return noted(books, self.notice, Acted(entry, (), changed, canceled), before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +176,12 @@ class SpinOff(_Action):
         there = account.holding(self.new_ticker)
         became = adjusting.merged(there, account.opened_at(self.new_ticker), given, since)
         _check_size(became)
+        before = what_is_held(account, self.ticker, self.new_ticker)
         with account.whole():
             enter(books, self.notice, entry, {self.ticker: left, self.new_ticker: became}, since)
             fraction = quantity % 1
             sold = _in_lieu(account, self.notice, self.new_ticker, fraction, self.cash_in_lieu)
-        return Acted(entry, sold)
+        return noted(books, self.notice, Acted(entry, sold), before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +225,12 @@ class Dividend(_Action):
             effective_at=notice.effective_at,
             ticker=self.ticker,
         )
+        before = what_is_held(account, self.ticker)
         with account.whole():
             account.enter(movement, notice.effective_at)
             bought = self._reinvested(account, amount)
         books.note_key(self.account_id, notice.key)
-        return Acted(movement, bought)
+        return noted(books, self.notice, Acted(movement, bought), before)
 
     def _reinvested(self, account: AccountBook, amount: Decimal) -> list[Trade]:
         if self.reinvest_at is None or amount < 0:

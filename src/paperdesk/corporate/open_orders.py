@@ -7,7 +7,7 @@ from paperdesk.corporate.booking import ZERO, Notice
 from paperdesk.ledger.booking import EXACT, LARGEST_AMOUNT, PRICE_PLACES, money
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderStatus
-from paperdesk.orders import linked
+from paperdesk.orders import lines, linked
 
 _PRICES: Final = ("limit_price", "stop_price", "trail_price", "watermark")
 _WHOLE: Final = Decimal(1)
@@ -41,7 +41,9 @@ def split_orders(
             linked.end(books, order, OrderStatus.canceled, notice.now, reason)
             canceled.append(order)
         else:
+            before = lines.terms(order)
             books.change(order, **state, adjusted_by=entry_id, updated_at=notice.now)
+            lines.changed(books, order, before)
             changed.append(order)
     return changed, canceled
 
@@ -104,6 +106,7 @@ def rename_orders(
     for order in books.open_orders(notice.account_id, ticker):
         if order.closed_at is not None:
             continue
+        before = lines.terms(order)
         cash, shares = order.reserved_cash, order.reserved_quantity
         # What it sets aside is noted by ticker: freed under the old, set aside under the new name.
         books.change(order, reserved_cash=ZERO, reserved_quantity=ZERO)
@@ -115,6 +118,7 @@ def rename_orders(
             adjusted_by=entry_id,
             updated_at=notice.now,
         )
+        lines.changed(books, order, before)
         changed.append(order)
     return changed, canceled
 

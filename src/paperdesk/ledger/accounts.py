@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from paperdesk.audit import trail
+from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import InvalidState
 from paperdesk.ids import new_id
 from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import difference, plain
 from paperdesk.ledger.rules import PLAIN, Rules
 from paperdesk.models import (
     PRIMARY_LIST,
@@ -48,7 +51,14 @@ class ChangeRules:
                 "Shares are sold short in this account. Buy them back, then switch it off."
             )
         if account.rules != rules:
+            before, after = difference(account.rules, rules)
             account.govern(rules)
+            message = f"Its rules were changed: {', '.join(after)}."
+            books.note(
+                Line(
+                    Action.account_changed, message, self.account_id, self.account_id, before, after
+                )
+            )
         return rules
 
 
@@ -76,6 +86,10 @@ def open_account(
     if rules != PLAIN:
         account.govern(rules)
     books.settle()
+    after = {"name": name, "cash_balance": plain(balance), **difference(PLAIN, rules)[1]}
+    message = f"The account was opened with ${plain(balance)}."
+    line = Line(Action.account_opened, message, account_id, account_id, None, after)
+    trail.note(session, line, now)
     return account_id
 
 

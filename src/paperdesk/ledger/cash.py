@@ -5,12 +5,14 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
+from paperdesk.audit.trail import Action
 from paperdesk.clock import Clock
 from paperdesk.errors import IdempotencyMismatch, InsufficientCash, InvalidRequest
 from paperdesk.ledger import booking
 from paperdesk.ledger.accounts import OPENING_KEY
 from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import note_cash
 from paperdesk.models import CashMovement, CashMovementKind
 
 OWN_PREFIX = "paperdesk:"
@@ -71,7 +73,9 @@ class MoveCash:
         movement = cash_movement(self.kind, self._change, now, key=self.key, note=self.note)
         if self.key is not None:
             books.note_key(self.account_id, self.key)
+        before = account.cash
         account.enter(movement, now)
+        note_cash(books, Action.cash_moved, movement, before)
         return Moved(movement, replayed=False)
 
     @property

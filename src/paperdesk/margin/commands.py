@@ -6,12 +6,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import InsufficientCash, Refused
 from paperdesk.ledger.booking import EXACT, money, shares_for, value_of
 from paperdesk.ledger.cash import OWN_PREFIX
 from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lines import note_cash, plain
 from paperdesk.margin.requirement import requirement_of, shares_worth
 from paperdesk.models import (
     CashMovement,
@@ -69,7 +71,9 @@ class ChargeBorrowing:
                 ticker=ticker,
             )
             books.note_key(self.account_id, key)
+            before = account.cash
             account.enter(movement, self.ends_at)
+            note_cash(books, Action.borrowing_charged, movement, before)
             charged.append(movement)
         return charged
 
@@ -106,6 +110,15 @@ class CallMargin:
         to_buy = self._to_buy(account, now)
         if not to_buy:
             return []
+        books.note(
+            Line(
+                Action.margin_called,
+                "What was sold short is bought back, as it is worth less than is required.",
+                self.account_id,
+                self.account_id,
+                {"equity": plain(requirement.equity), "required": plain(requirement.required)},
+            )
+        )
         linked.cancel(books, books.open_orders(self.account_id), now, _REASON)
         to_cover = requirement.to_cover(account.rules)
         note = (

@@ -16,7 +16,7 @@ from paperdesk.ledger.lane.rows import EarlierFill
 from paperdesk.ledger.rules import Rules
 from paperdesk.market.quotes import Quote
 from paperdesk.models import Order, OrderStatus, OrderType, Trade
-from paperdesk.orders import lifecycle, linked
+from paperdesk.orders import lifecycle, lines, linked
 from paperdesk.orders.prices import better, fill_price, is_triggered, set_aside_for
 
 STOPS: Final = frozenset({OrderType.stop, OrderType.stop_limit, OrderType.trailing_stop})
@@ -42,7 +42,9 @@ def fill(books: Books, order: Order, quote: Quote, now: datetime) -> list[Trade]
     filling = book(books, order, quote, now, linked.set_aside(books, order))
     if filling is None:
         return []
+    before = order.status
     books.change(order, **filling.state)
+    lines.filled(books, order, filling.trades, before)
     linked.after_fill(books, order, filling.shares, now)
     return filling.trades
 
@@ -148,6 +150,7 @@ def note_stop(books: Books, order: Order, price: Decimal, now: datetime) -> None
     """Note that a price reached the stop of an order, though it does not fill it."""
     if order.triggered_at is None and order.type in STOPS and is_triggered(order, price):
         books.change(order, triggered_at=now, updated_at=now)
+        lines.triggered(books, order, price)
 
 
 def _fee(rules: Rules, earlier: list[EarlierFill], shares: Decimal, at: Decimal) -> Decimal:

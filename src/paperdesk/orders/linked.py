@@ -10,13 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from paperdesk.audit.trail import Action
 from paperdesk.db.prepared import unattached
 from paperdesk.ids import new_id
 from paperdesk.ledger.booking import part_of
 from paperdesk.ledger.fills import SetAside
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderClass, OrderLeg, OrderStatus, OrderType, Side
-from paperdesk.orders import lifecycle
+from paperdesk.orders import lifecycle, lines
 from paperdesk.orders.terms import Terms
 
 _NOTHING: Final = Decimal(0)
@@ -75,7 +76,7 @@ def end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: 
     what was; else they end with it. With an exit ends all of the group: nothing shall go on without
     it.
     """
-    books.change(order, **lifecycle.ended(order, status, now, reason))
+    _end(books, order, status, now, reason)
     if order.leg == OrderLeg.entry:
         _release(books, order, now)
         return
@@ -92,7 +93,13 @@ def cancel(books: Books, orders: Iterable[Order], now: datetime, reason: str) ->
 
 
 def _cancel(books: Books, order: Order, now: datetime, reason: str) -> None:
-    books.change(order, **lifecycle.ended(order, OrderStatus.canceled, now, reason))
+    _end(books, order, OrderStatus.canceled, now, reason)
+
+
+def _end(books: Books, order: Order, status: OrderStatus, now: datetime, reason: str) -> None:
+    before = order.status
+    books.change(order, **lifecycle.ended(order, status, now, reason))
+    lines.ended(books, order, before)
 
 
 def _open(books: Books, order: Order) -> list[Order]:
@@ -112,7 +119,9 @@ def resize(books: Books, entry: Order, shares: Decimal) -> None:
         return
     for leg in _open(books, entry):
         assert leg.quantity is not None  # noqa: S101 - linked orders have one
+        before = lines.terms(leg)
         books.change(leg, quantity=leg.quantity + shares)
+        lines.changed(books, leg, before)
 
 
 def _release(books: Books, entry: Order, now: datetime) -> None:
@@ -135,6 +144,7 @@ def _release(books: Books, entry: Order, now: datetime) -> None:
             _cancel(books, leg, now, "Nothing is there that it could close.")
         else:
             lifecycle.check(leg, OrderStatus.new)
+            before = lines.terms(leg)
             books.change(
                 leg,
                 status=OrderStatus.new,
@@ -143,6 +153,7 @@ def _release(books: Books, entry: Order, now: datetime) -> None:
                 reserved_quantity=_NOTHING if n else quantity,
                 updated_at=now,
             )
+            lines.changed(books, leg, before, Action.order_begun)
 
 
 def _shrink(books: Books, order: Order, shares: Decimal, now: datetime) -> None:
@@ -152,6 +163,7 @@ def _shrink(books: Books, order: Order, shares: Decimal, now: datetime) -> None:
     account = books.account(order.user_id)
     cash = part_of(order.reserved_cash, left, order.quantity)
     there = max(_NOTHING, account.available_cash + order.reserved_cash)
+    before = lines.terms(order)
     books.change(
         order,
         quantity=left,
@@ -159,6 +171,7 @@ def _shrink(books: Books, order: Order, shares: Decimal, now: datetime) -> None:
         reserved_quantity=max(_NOTHING, order.reserved_quantity - shares),
         updated_at=now,
     )
+    lines.changed(books, order, before)
 
 
 def _exit(

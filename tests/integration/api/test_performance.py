@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import PositionAdjustment, PositionAdjustmentKind, UserProfile
@@ -404,6 +405,7 @@ class Adjust:
     def __call__(self, books: Books) -> None:
         at = self.entry.effective_at
         books.account(self.account_id).enter(self.entry, at, {self.entry.ticker: self.holding})
+        books.note(Line(Action.action_booked, "A split."))
 
 
 async def test_a_split_is_no_gain(timed: DeskClient) -> None:

@@ -66,6 +66,14 @@ async def health(desk: DeskClient) -> tuple[str, Any]:
     return answer["status"], answer["read_only"]
 
 
+async def actions(desk: DeskClient) -> set[str | None]:
+    """Return what the audit trail says that was done to the desk itself."""
+    database: Database = desk.app.state.database
+    async with database.read() as session:
+        query = select(AuditLog.action).where(AuditLog.user_id.is_(None))
+        return set(await session.scalars(query))
+
+
 async def counted(desk: DeskClient, model: Any) -> int:
     database: Database = desk.app.state.database
     async with database.read() as session:
@@ -136,10 +144,10 @@ async def test_accepted_problems_do_not_close_the_desk_again(database_url: str) 
     async with open_desk(database_url) as desk:
         await verify(desk)
         assert (await reopen(desk, accept=False))["read_only"]
-        before = await counted(desk, AuditLog)
+        before = await actions(desk)
         accepted = await reopen(desk, accept=True)
         assert (accepted["read_only"], accepted["ok"]) == (None, False)
-        assert await counted(desk, AuditLog) == before + 1
+        assert await actions(desk) == before | {"proof.accepted", "desk.reopened"}
         assert not await refused(desk)
     async with open_desk(database_url) as desk:
         assert (await desk.trade("AAPL", "sell", 1)).status_code == 200

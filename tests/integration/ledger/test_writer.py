@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import IntegrityError
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InsufficientCash, InvalidState, Refused
@@ -81,6 +82,7 @@ class Confused:
     def __call__(self, books: Books) -> None:
         shares = {"AAPL": Holding(Decimal(1), Decimal(1))}
         books.account(self.account_id).enter(deposit("1", "confused"), START, shares)
+        books.note(Line(Action.cash_moved, "Confused."))
 
 
 @dataclass(frozen=True)

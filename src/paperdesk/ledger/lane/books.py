@@ -6,11 +6,12 @@ settled, or before a query that may want to see it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
+from paperdesk.audit.trail import Line
 from paperdesk.errors import NotFound
 from paperdesk.events.event import Event
 from paperdesk.ledger.journal import Entry, PlainTrade
@@ -18,6 +19,9 @@ from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.views import AccountView, read_view
 from paperdesk.models import Order
+
+_FOLLOWING: Final = frozenset({"watermark", "updated_at"})
+"""What changes of an order with every price: no line is written of that."""
 
 
 class Batch(NamedTuple):
@@ -54,6 +58,8 @@ class Books:
         self._entered: list[Entry | PlainTrade] = []
         self._events: list[Event] = []
         self._writes = 0
+        self._quiet = 0
+        self._lines: list[Line] = []
 
     @cached_property
     def session(self) -> Session:
@@ -182,6 +188,21 @@ class Books:
         account.reserve(order.ticker, order.reserved_cash - cash, order.reserved_quantity - shares)
         self._resting[order.id] = self._changed[order.id] = self._touched[order.id] = order
         self._writes += 1
+        if not state.keys() - _FOLLOWING:
+            self._quiet += 1
+
+    def note(self, line: Line) -> None:
+        """Tell the audit trail what a command did. It is written with the batch."""
+        self._lines.append(line)
+
+    def noted(self) -> list[Line]:
+        """Return what was noted since this was last asked."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def doings(self) -> int:
+        """Return a number that grows with what a command may not do without a line of it."""
+        return self._writes - self._quiet + len(self._orders) + len(self._entries)
 
     def tell(self, *events: Event) -> None:
         """Say what happened beside orders, trades and cash; it is told once it is committed."""

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from paperdesk.audit.actor import SYSTEM, Actor
 from paperdesk.errors import Busy
 from paperdesk.ledger.lane.books import Books
 
@@ -29,16 +30,24 @@ class Command(Protocol[T_co]):
         ...
 
     def __call__(self, books: Books) -> T_co:
-        """Check, then change, and return the result; raise Refused before changing anything."""
+        """Check, then change, and return the result; raise Refused before changing anything.
+
+        What it changes it tells the audit trail, by `books.note`.
+        """
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A command that waits for its booking; `answer` is set only after COMMIT."""
+    """A command that waits for its booking; `answer` is set only after COMMIT.
+
+    `actor` and `request_id` say who submitted it.
+    """
 
     command: Command[Any]
     answer: asyncio.Future[Any]
+    actor: Actor = SYSTEM
+    request_id: str | None = None
     result: Any = None
     error: BaseException | None = None
 

@@ -15,6 +15,10 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from paperdesk.audit import trail
+from paperdesk.audit.actor import acting, request_id
+from paperdesk.audit.trail import Said
+from paperdesk.clock import Clock, SystemClock
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Batch, Books
@@ -35,6 +39,10 @@ class Booked(Generic[T]):
     account: AccountView
 
 
+class NothingSaid(Exception):
+    """A command changed something and noted nothing for the audit trail: it is not booked."""
+
+
 BatchHook = Callable[[Connection, Batch], None]
 """Runs at the end of each batch, within its transaction, with what it changed."""
 
@@ -51,8 +59,10 @@ class Ledger:
         hooks: Sequence[BatchHook] = (),
         listeners: Sequence[Listener] = (),
         check: Callable[[], Awaitable[None]] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._database = database
+        self._clock = clock or SystemClock()
         self._check = check
         self._hooks = tuple(hooks)
         self._listeners = tuple(listeners)
@@ -71,7 +81,9 @@ class Ledger:
         """
         if self._check:
             await self._check()
-        pending = Pending(command, asyncio.get_running_loop().create_future())
+        answer = asyncio.get_running_loop().create_future()
+        # Here, not where it is booked: the writer's own task knows nobody.
+        pending = Pending(command, answer, acting.get(), request_id.get())
         self._lane.put(pending)
         # The caller may go away, which cancels its future alone: the booking goes on.
         return await pending.answer
@@ -104,9 +116,11 @@ class Ledger:
             keys={pending.command.key for pending in batch if pending.command.key},
             known=self._views,
         )
+        said: list[Said] = []
         for pending in batch:
-            _run(pending, books)
+            said += _run(pending, books)
         changed = books.settle()
+        trail.write(connection, said, self._clock.now())
         for hook in self._hooks:
             hook(connection, changed)
         views = {view.id: view for view in changed.accounts}
@@ -123,12 +137,19 @@ class Ledger:
             listener(changed)
 
 
-def _run(pending: Pending, books: Books) -> None:
+def _run(pending: Pending, books: Books) -> list[Said]:
+    """Run a command, and return what it says that it did."""
     pending.error = None
-    before = books.traces()
+    before, done = books.traces(), books.doings()
     try:
         pending.result = pending.command(books)
     except Refused as refusal:
         if before is None or books.traces() != before:
             raise Spoiled from refusal
         pending.error = refusal
+        books.noted()
+        return []
+    lines = books.noted()
+    if not lines and books.doings() != done:
+        raise NothingSaid(type(pending.command).__name__)
+    return [Said(line, pending.actor, pending.request_id) for line in lines]

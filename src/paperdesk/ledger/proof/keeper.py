@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable
 from paperdesk.ledger.proof import marks, proving
 from paperdesk.ledger.proof.proving import Problem, Verdict, Watch
-from paperdesk.ledger.proof.standing import Standing, note
+from paperdesk.ledger.proof.standing import Standing
 from paperdesk.ledger.proof.state import state_hash
 from paperdesk.models import LogLevel
 
@@ -88,14 +89,18 @@ class Keeper:
         fresh = proven.verdict.fresh
         if fresh and not accept:
             return proven
-        now, was_open = self._clock.now(), await self._standing.is_open()
+        now, reason = self._clock.now(), await self._standing.reason()
         async with self._database.write() as session:
             if fresh:
                 await session.run_sync(marks.accept, fresh, now)
                 message = f"{len(fresh)} problem(s) in the books were accepted by the operator."
-                note(session, LogLevel.WARNING, message, _plain(fresh), now)
-            elif not was_open:
-                note(session, LogLevel.INFO, "The desk was reopened: it is proven.", [], now)
+                after = {"problems": _plain(fresh)}
+                line = Line(Action.proof_accepted, message, after=after, level=LogLevel.WARNING)
+                note(session, line, now)
+            if reason:
+                message = "The desk takes changes again."
+                before = {"read_only": reason}
+                note(session, Line(Action.desk_reopened, message, before=before), now)
             await self._standing.open(session)
         self._standing.opened()
         return proven

@@ -15,11 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperdesk.api.problems import ProblemReply
 from paperdesk.api.security import SAFE_METHODS
+from paperdesk.audit.actor import SYSTEM
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_unavailable
 from paperdesk.errors import PaperdeskError, ReadOnly
-from paperdesk.models import AuditLog, DeskMeta, EventType, LogLevel
+from paperdesk.models import DeskMeta, LogLevel
 
 REASON: Final = "read_only"
 """The fact in `desk_meta` that says why the desk is read-only; absent while it is open."""
@@ -84,7 +86,10 @@ class Standing:
                 if stored is None:
                     log.error("desk.read_only", problems=problems[:10])
                     session.add(DeskMeta(key=REASON, value=reason))
-                    note(session, LogLevel.ERROR, str(reason), problems, now)
+                    after = {"problems": problems}
+                    line = Line(Action.desk_closed, str(reason), after=after, level=LogLevel.ERROR)
+                    # Whoever asked for the proof: the desk closes itself.
+                    note(session, line, now, actor=SYSTEM)
         except IntegrityError:
             # Another process found it at the same time: what that one wrote is read.
             self._is_unwritten = False
@@ -126,25 +131,6 @@ class Standing:
 
 
 _STORED: Final = select(DeskMeta.value).where(DeskMeta.key == REASON)
-
-
-def note(
-    session: AsyncSession,
-    level: LogLevel,
-    message: str,
-    problems: list[dict[str, Any]],
-    now: datetime,
-) -> None:
-    """Write a line of the desk's own audit trail."""
-    session.add(
-        AuditLog(
-            timestamp=now,
-            level=level,
-            event_type=EventType.state_change,
-            message=message,
-            details={"problems": problems},
-        )
-    )
 
 
 class ReadOnlyGuard:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from paperdesk.audit.trail import Action, Line
 from paperdesk.db.types import EXACT, MONEY_SCALE, format_utc
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
 from paperdesk.ledger.fills import fill_of, parts_of
@@ -68,7 +69,20 @@ class BookTrades:
             else:
                 earlier[trade.id] = says
                 outcome.booked += 1
+        if outcome.booked:
+            books.note(self._line(outcome))
         return outcome
+
+    def _line(self, outcome: Outcome) -> Line:
+        """Return the one line that is written of all of them."""
+        after = {
+            "booked": outcome.booked,
+            "refused": len(outcome.refused),
+            "lines": [self.trades[0].line, self.trades[-1].line],
+            "executed": [self.trades[0].moment, self.trades[-1].moment],
+        }
+        message = f"{outcome.booked} trades of a file were booked."
+        return Line(Action.trades_replayed, message, self.account_id, self.account_id, None, after)
 
 
 def _check_same(booked: tuple[object, ...], says: tuple[object, ...]) -> None:

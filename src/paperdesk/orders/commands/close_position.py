@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from paperdesk.audit.trail import Action
 from paperdesk.errors import InsufficientShares, InvalidRequest, NotFound
 from paperdesk.ledger.booking import percent_of
 from paperdesk.ledger.fills import shares_there
@@ -62,7 +63,7 @@ class ClosePosition:
         terms.check()
         if self.cancel_orders:
             self._cancel_orders(books, terms)
-        return enter(books, self.sender, terms, self.venue)
+        return enter(books, self.sender, terms, self.venue, action=Action.position_closed)
 
     def _shares_to_close(self, books: Books) -> Decimal:
         """Return how many shares to close. Raises where they are not there."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from paperdesk.audit.trail import Action
 from paperdesk.db.prepared import unattached
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -32,7 +33,7 @@ from paperdesk.models import (
     TimeInForce,
     Trade,
 )
-from paperdesk.orders import lifecycle, linked
+from paperdesk.orders import lifecycle, lines, linked
 from paperdesk.orders.filling import Filling, book, shares_of
 from paperdesk.orders.prices import fill_price, set_aside_for
 from paperdesk.orders.terms import AT_ONCE, AUCTIONS, StopLoss, Terms
@@ -145,16 +146,23 @@ def used_for_another_order() -> IdempotencyMismatch:
 
 
 def enter(
-    books: Books, sender: Sender, terms: Terms, venue: Venue, *, whole: bool = False
+    books: Books,
+    sender: Sender,
+    terms: Terms,
+    venue: Venue,
+    *,
+    whole: bool = False,
+    action: Action = Action.order_placed,
 ) -> Placed:
     """Place an order in the books; everything is checked before anything is changed.
 
-    Raises PriceUnavailable, InvalidState, or what the books refuse.
+    `action` is what the audit trail calls it. Raises PriceUnavailable, InvalidState, or what the
+    books refuse.
     """
     now = venue.clock.now()
     order = order_from(sender, terms, venue, now)
     legs = linked.legs_of(order, terms)
-    return enter_order(books, order, legs, venue, whole=whole)
+    return enter_order(books, order, legs, venue, whole=whole, action=action)
 
 
 def enter_order(
@@ -165,6 +173,7 @@ def enter_order(
     *,
     whole: bool = False,
     instead_of: Order | None = None,
+    action: Action = Action.order_placed,
 ) -> Placed:
     """Place an order that was made.
 
@@ -196,7 +205,9 @@ def enter_order(
             else "It could not be filled at once."
         )
         vars(order).update(lifecycle.ended(order, OrderStatus.canceled, now, reason))
+    replaced = None if instead_of is None else {"id": instead_of.id, **lines.terms(instead_of)}
     _place(books, order, legs, instead_of)
+    lines.placed(books, order, legs, filling.trades if filling else (), action, replaced)
     if filling is None:
         return Placed(order, (), legs)
     linked.after_fill(books, order, filling.shares, now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from paperdesk.audit.trail import Action
 from paperdesk.errors import InvalidRequest, InvalidState
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Order, OrderClass, OrderStatus, OrderType, TimeInForce
@@ -65,7 +66,8 @@ class ReplaceOrder:
         terms = self._terms(old)
         terms.check()
         new = self._new(sender, terms, old)
-        return enter_order(books, new, (), self.venue, instead_of=old)
+        action = Action.order_replaced
+        return enter_order(books, new, (), self.venue, instead_of=old, action=action)
 
     def _new(self, sender: Sender, terms: Terms, old: Order) -> Order:
         """Return the new order in the place of the old one, with what that one set aside."""

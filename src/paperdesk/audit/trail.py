@@ -1,0 +1,207 @@
+"""Writing the audit trail: a line for each thing done, in the transaction that does it.
+
+`note` writes one in a session; the ledger's commands note theirs in the books of their batch, which
+`write` inserts at once. Who did it comes from `acting` and `request_id`. No secret gets in.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import JSON, Connection, Dialect, bindparam, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from paperdesk.audit.actor import Actor, acting, request_id
+from paperdesk.audit.secrets import without_secrets, without_secrets_in
+from paperdesk.db.prepared import Prepared
+from paperdesk.db.types import JsonType
+from paperdesk.ids import new_id
+from paperdesk.models import AuditLog, EventType, LogLevel
+
+LONGEST_SUBJECT: Final = 128
+"""Characters of what a line is about, and of the id of its request."""
+
+
+class Action(StrEnum):
+    """What was done, to what: `order.` begins all that was done to orders."""
+
+    account_opened = "account.opened"
+    account_changed = "account.changed"
+    account_reset = "account.reset"
+    account_cloned = "account.cloned"
+    order_placed = "order.placed"
+    order_replaced = "order.replaced"
+    order_changed = "order.changed"
+    """Its size, prices or ticker, by a corporate action or an order that it is linked to."""
+    order_triggered = "order.triggered"
+    """A price reached its stop."""
+    order_begun = "order.begun"
+    """An exit began to work, because its entry was filled."""
+    order_filled = "order.filled"
+    """While it rested: what is filled at once is part of order.placed."""
+    order_canceled = "order.canceled"
+    order_expired = "order.expired"
+    order_rejected = "order.rejected"
+    position_closed = "position.closed"
+    trades_replayed = "trades.replayed"
+    cash_moved = "cash.moved"
+    borrowing_charged = "borrowing.charged"
+    margin_called = "margin.called"
+    action_booked = "action.booked"
+    """A corporate action."""
+    watchlist_added = "watchlist.added"
+    watchlist_removed = "watchlist.removed"
+    key_made = "key.made"
+    key_revoked = "key.revoked"
+    key_rotated = "key.rotated"
+    key_changed = "key.changed"
+    webhook_made = "webhook.made"
+    webhook_changed = "webhook.changed"
+    webhook_rotated = "webhook.rotated"
+    webhook_removed = "webhook.removed"
+    signal_received = "signal.received"
+    signal_executed = "signal.executed"
+    signal_rejected = "signal.rejected"
+    signal_failed = "signal.failed"
+    signal_replayed = "signal.replayed"
+    signal_dismissed = "signal.dismissed"
+    killswitch_engaged = "killswitch.engaged"
+    killswitch_released = "killswitch.released"
+    job_made = "job.made"
+    job_changed = "job.changed"
+    job_removed = "job.removed"
+    desk_seeded = "desk.seeded"
+    desk_closed = "desk.closed"
+    """A proof failed: it takes no changes."""
+    desk_reopened = "desk.reopened"
+    proof_accepted = "proof.accepted"
+    """What a proof found wrong is taken for the truth."""
+
+
+class Line(NamedTuple):
+    """One thing that was done. `before` and `after` are plain values, decimals or times.
+
+    `subject` is the id of what was changed, `account_id` the account that it belongs to.
+    """
+
+    action: Action
+    message: str
+    account_id: str | None = None
+    subject: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    level: LogLevel = LogLevel.INFO
+
+
+class Said(NamedTuple):
+    """A line, and who did what it says."""
+
+    line: Line
+    actor: Actor
+    request_id: str | None
+
+
+class _Encoded(TypeDecorator[Any]):
+    """JSON that is given as its text."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the type that the database really has."""
+        return dialect.type_descriptor(JsonType.dialect_impl(dialect))
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Convert nothing."""
+
+
+_COLUMNS: Final = (
+    "id",
+    "timestamp",
+    "level",
+    "event_type",
+    "message",
+    "details",
+    "user_id",
+    "actor",
+    "actor_id",
+    "action",
+    "subject",
+    "request_id",
+)
+_LINES: Final = Prepared(
+    insert(AuditLog).values({"details": bindparam("details", type_=_Encoded())}), _COLUMNS
+)
+_encoder: Final = msgspec.json.Encoder(enc_hook=str)
+
+
+def note(
+    session: Session | AsyncSession,
+    line: Line,
+    now: datetime,
+    *,
+    actor: Actor | None = None,
+) -> None:
+    """Write a line in the transaction of a session.
+
+    It is done by whoever acts in the present task, unless it is said who does.
+    """
+    who = acting.get() if actor is None else actor
+    details = _details(line)
+    session.add(
+        AuditLog(
+            id=new_id(),
+            timestamp=now,
+            level=line.level,
+            event_type=EventType.state_change,
+            message=without_secrets(line.message),
+            details=None if details is None else msgspec.json.decode(details),
+            user_id=line.account_id,
+            actor=who.kind.value,
+            actor_id=who.id,
+            action=line.action.value,
+            subject=_short(line.subject),
+            request_id=_short(request_id.get()),
+        )
+    )
+
+
+def write(connection: Connection, said: Iterable[Said], now: datetime) -> None:
+    """Insert lines in the transaction of a connection, in their order."""
+    rows = [
+        (
+            new_id(),
+            now,
+            line.level,
+            EventType.state_change,
+            without_secrets(line.message),
+            _details(line),
+            line.account_id,
+            actor.kind.value,
+            actor.id,
+            line.action.value,
+            _short(line.subject),
+            _short(request),
+        )
+        for line, actor, request in said
+    ]
+    if rows:
+        _LINES.run(connection, rows)
+
+
+def _details(line: Line) -> str | None:
+    """Return what there was before and after, as JSON without a secret."""
+    details: dict[str, Any] = {}
+    if line.before is not None:
+        details["before"] = line.before
+    if line.after is not None:
+        details["after"] = line.after
+    return without_secrets_in(_encoder.encode(details)) if details else None
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None else without_secrets(text[:LONGEST_SUBJECT])
