@@ -27,6 +27,7 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.constraints import violated
 from paperdesk.db.engine import Database
 from paperdesk.errors import (
@@ -130,6 +131,11 @@ async def change_account(request: Request, account_id: _AccountId, body: Account
             profile = await session.get(UserProfile, account_id)
             if profile is None:
                 raise NotFound("There is no such account.")
+            if profile.name != body.name:
+                before, after = {"name": profile.name}, {"name": body.name}
+                message = "Its name was changed."
+                line = Line(Action.account_changed, message, account_id, account_id, before, after)
+                note(session, line, request.app.state.market.clock.now())
             profile.name = body.name
     if changes := body.changes():
         ledger: Ledger = request.app.state.ledger

@@ -62,6 +62,7 @@ async def watch(request: Request, body: WatchRequest, session: Db, account: Acco
 
 
 @router.delete("/watchlist/{ticker}", status_code=204, responses=problems(InvalidRequest, NotFound))
-async def unwatch(ticker: str, session: Db, account: Account) -> None:
+async def unwatch(request: Request, ticker: str, session: Db, account: Account) -> None:
     """Take a ticker off the watchlist."""
-    await service.remove(session, account, parse_ticker(ticker))
+    market: Market = request.app.state.market
+    await service.remove(session, account, parse_ticker(ticker), market.clock)

@@ -6,6 +6,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.clock import Clock
 from paperdesk.errors import NotFound
 from paperdesk.ids import new_id
@@ -49,10 +50,15 @@ async def add(
     entry = (
         await session.scalars(entries_of(account_id).where(WatchlistEntry.ticker == ticker))
     ).one()
+    if added is not None:
+        message = f"{ticker} was put on the watchlist."
+        after = {"ticker": ticker, "list": PRIMARY_LIST}
+        line = Line(Action.watchlist_added, message, account_id, entry.id, None, after)
+        note(session, line, entry.added_at)
     return entry, added is not None
 
 
-async def remove(session: AsyncSession, account_id: str, ticker: str) -> None:
+async def remove(session: AsyncSession, account_id: str, ticker: str, clock: Clock) -> None:
     """Take a ticker off the list. Raises NotFound if it is not on it."""
     removed = await session.scalar(
         delete(WatchlistEntry)
@@ -65,3 +71,7 @@ async def remove(session: AsyncSession, account_id: str, ticker: str) -> None:
     )
     if removed is None:
         raise NotFound(f"{ticker} is not on the watchlist.")
+    before = {"ticker": ticker, "list": PRIMARY_LIST}
+    message = f"{ticker} was taken off the watchlist."
+    line = Line(Action.watchlist_removed, message, account_id, removed, before)
+    note(session, line, clock.now())
