@@ -1,4 +1,4 @@
--- Paperdesk at revision 0014, as SQLite has it.
+-- Paperdesk at revision 0015, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -64,6 +64,10 @@ CREATE INDEX ix_audit_logs_timestamp ON audit_logs (timestamp);
 CREATE INDEX ix_audit_logs_user_id_id ON audit_logs (user_id, id);
 
 CREATE TRIGGER audit_logs_refuse_delete BEFORE DELETE ON audit_logs WHEN (OLD.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+
+CREATE TRIGGER audit_logs_refuse_new_id BEFORE UPDATE OF id ON audit_logs WHEN (OLD.id <> NEW.id) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+
+CREATE TRIGGER audit_logs_refuse_replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs AS there WHERE there.id = NEW.id AND there.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
 CREATE TRIGGER audit_logs_refuse_update BEFORE UPDATE ON audit_logs WHEN (OLD.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 

@@ -1,5 +1,7 @@
 """Deleting a job takes its rows and its log with it, and nothing else."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -8,6 +10,10 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from paperdesk.db.engine import Database
 from paperdesk.models import AuditLog, EventType, Job, JobRow, LogLevel
+
+AGAIN = """INTO audit_logs (id, timestamp, level, event_type, message)
+    SELECT id, timestamp, level, event_type, 'rewritten' FROM audit_logs WHERE job_id IS NULL"""
+FIRST = "SELECT min(id) FROM audit_logs WHERE job_id IS NULL"
 
 
 def line(message: str) -> AuditLog:
@@ -31,7 +37,9 @@ async def what_is_left(database: Database) -> tuple[list[str], int, list[str]]:
     async with database.read() as session:
         jobs = (await session.scalars(select(Job.name))).all()
         rows = await session.scalar(select(func.count()).select_from(JobRow))
-        lines = (await session.scalars(select(AuditLog.message).order_by(AuditLog.message))).all()
+        # Those of this test: the seed wrote some too.
+        mine = select(AuditLog.message).where(AuditLog.action.is_(None))
+        lines = (await session.scalars(mine.order_by(AuditLog.message))).all()
     return list(jobs), rows or 0, list(lines)
 
 
@@ -72,12 +80,45 @@ async def test_deleting_a_job_of_any_size_is_one_statement(database: Database, j
         "UPDATE audit_logs SET message = 'rewritten' WHERE job_id IS NULL",
         "UPDATE audit_logs SET job_id = (SELECT min(id) FROM jobs) WHERE job_id IS NULL",
         "DELETE FROM audit_logs WHERE job_id IS NULL",
+        f"INSERT {AGAIN} ON CONFLICT (id) DO UPDATE SET message = excluded.message",
     ],
 )
 async def test_who_did_what_cannot_be_rewritten(
     database: Database, job_id: str, change: str
 ) -> None:
     assert job_id
+    await refused_to(database, change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"INSERT OR REPLACE {AGAIN}",
+        f"UPDATE OR REPLACE audit_logs SET id = ({FIRST}) WHERE job_id IS NOT NULL",
+    ],
+)
+@pytest.mark.parametrize("recursive", ["ON", "OFF"])
+async def test_who_did_what_cannot_be_replaced_on_sqlite(
+    sqlite: Database, change: str, recursive: str
+) -> None:
+    """By the desk, whose connections run triggers for that, nor by any other program."""
+    async with sqlite.write() as session:
+        job = Job(name="mine")
+        job.logs = [line("begun")]
+        session.add_all([job, line("of the desk")])
+    assert sqlite.path is not None
+    with closing(sqlite3.connect(sqlite.path)) as connection:
+        connection.execute(f"PRAGMA recursive_triggers = {recursive}")
+        with pytest.raises(sqlite3.IntegrityError, match="audit_logs is append-only"):
+            connection.execute(change)
+
+
+@pytest.mark.parametrize("table", ["audit_logs", "jobs"])
+async def test_who_did_what_cannot_be_truncated(postgresql: Database, table: str) -> None:
+    await refused_to(postgresql, f"TRUNCATE {table} CASCADE")
+
+
+async def refused_to(database: Database, change: str) -> None:
     async with database.async_session_maker() as session:
         with pytest.raises(DBAPIError, match="audit_logs is append-only"):
             await session.execute(text(change))

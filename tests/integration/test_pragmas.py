@@ -22,6 +22,7 @@ EVERYWHERE = {
     "journal_size_limit": 64 * 1024 * 1024,
     "trusted_schema": 0,
     "cell_size_check": 1,
+    "recursive_triggers": 1,
 }
 WRITING = EVERYWHERE | {"query_only": 0, "wal_autocheckpoint": 1000}
 READING = EVERYWHERE | {"query_only": 1, "wal_autocheckpoint": 0}

@@ -39,6 +39,8 @@ PRAGMAS: Final[dict[str, str | int]] = {
     "journal_size_limit": 64 * 1024 * 1024,
     "cell_size_check": "ON",
     "trusted_schema": "OFF",
+    # So that the row which a REPLACE takes away is guarded as one that is deleted.
+    "recursive_triggers": "ON",
     # On macOS fsync alone leaves the data in the drive's cache; elsewhere these two do nothing.
     "fullfsync": "ON",
     "checkpoint_fullfsync": "ON",

@@ -1,0 +1,42 @@
+"""Lines of the audit trail cannot be put in place of others.
+
+SQLite runs no trigger for the row that INSERT OR REPLACE or UPDATE OR REPLACE takes away, unless
+the connection asks for it (`recursive_triggers`); so a line could be rewritten under its id. Now a
+line's id is never taken again and never changes. On PostgreSQL the trail cannot be truncated, as
+the journal cannot. A downgrade takes the triggers away and keeps every line.
+"""
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the triggers."""
+    if op.get_bind().dialect.name == "sqlite":
+        for trigger in (
+            "replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs AS there "
+            "WHERE there.id = NEW.id AND there.job_id IS NULL)",
+            "new_id BEFORE UPDATE OF id ON audit_logs WHEN (OLD.id <> NEW.id)",
+        ):
+            op.execute(
+                f"CREATE TRIGGER audit_logs_refuse_{trigger} "
+                "BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END"
+            )
+        return
+    op.execute(
+        "CREATE TRIGGER audit_logs_refuse_truncate BEFORE TRUNCATE ON audit_logs "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+
+
+def downgrade() -> None:
+    """Drop the triggers."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER audit_logs_refuse_replace")
+        op.execute("DROP TRIGGER audit_logs_refuse_new_id")
+        return
+    op.execute("DROP TRIGGER audit_logs_refuse_truncate ON audit_logs")
