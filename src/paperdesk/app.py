@@ -19,6 +19,7 @@ from paperdesk.api import problems
 from paperdesk.api.codec import Answer, Moment, Reply, written
 from paperdesk.api.direct import DirectRoutes
 from paperdesk.api.security import Gate
+from paperdesk.audit import routes as audit_routes
 from paperdesk.bootstrap import open_database
 from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
@@ -80,6 +81,7 @@ ROUTERS = (
     watchlist_routes.router,
     market_routes.router,
     feed_routes.router,
+    audit_routes.router,
 )
 
 
@@ -176,6 +178,7 @@ class Desk:
                 hooks=[snapshots.after_batch, self._tell_leader, teller.after_batch],
                 listeners=[self.matcher.heard_orders, teller.heard],
                 check=self.standing.check,
+                clock=self.clock,
             )
             stack.push_async_callback(self.ledger.close)
             performance = Performance(
