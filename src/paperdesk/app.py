@@ -25,7 +25,7 @@ from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
 from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
-from paperdesk.errors import Unauthenticated
+from paperdesk.errors import RateLimited, Unauthenticated
 from paperdesk.events.feed import Feed
 from paperdesk.events.wire import CHANNEL as EVENTS
 from paperdesk.ledger import routes as ledger_routes
@@ -54,9 +54,11 @@ from paperdesk.portfolio.statement import Statements
 from paperdesk.portfolio.thinner import SnapshotThinner
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
-from paperdesk.settings import Settings
+from paperdesk.settings import Settings, is_loopback
 from paperdesk.users import feed_routes
+from paperdesk.users import routes as key_routes
 from paperdesk.users.access import Access, Guard
+from paperdesk.users.requests import RequestIds
 from paperdesk.watchlist import routes as watchlist_routes
 
 DESCRIPTION = """
@@ -82,7 +84,23 @@ ROUTERS = (
     market_routes.router,
     feed_routes.router,
     audit_routes.router,
+    key_routes.router,
 )
+
+
+_DOCS = ("/docs", "/openapi.json")
+"""What needs no key either, where only this machine can ask."""
+
+_SECURITY_SCHEMES: dict[str, Any] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "pd_…",
+        "description": "An API key with the scope that the operation names.",
+    },
+    "alpaca_key_id": {"type": "apiKey", "in": "header", "name": "APCA-API-KEY-ID"},
+    "alpaca_secret_key": {"type": "apiKey", "in": "header", "name": "APCA-API-SECRET-KEY"},
+}
 
 
 class DatabaseHealth(Answer):
@@ -162,6 +180,14 @@ class Desk:
             # Last of all: what is stored while stopping is stored by the one that leads.
             stack.push_async_callback(self.leadership.close)
             source = self.source or source_for(self.settings, self.clock)
+            access = Access(
+                self.database,
+                self.clock,
+                self.settings.auth,
+                trusted_proxies=self.settings.trusted_proxies,
+                key_rate=self.settings.key_rate_per_second,
+            )
+            stack.push_async_callback(access.close)
             self.market = Market(self.database, source, self.clock, self.leadership)
             stack.push_async_callback(self.market.close)
             self.venue = Venue(self.market.board, self.clock, hours_for(self.settings))
@@ -212,7 +238,7 @@ class Desk:
             state.performance = performance
             state.standing = self.standing
             state.keeper = self.keeper
-            state.access = Access(self.database, self.clock, self.settings.auth)
+            state.access = access
             yield
 
     def in_trouble(self) -> list[str]:
@@ -294,13 +320,14 @@ def create_app(
     problems.install(app)
     app.add_middleware(DirectRoutes, routers=ROUTERS)
     app.add_middleware(ReadOnlyGuard)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, also_open=_DOCS if is_loopback(desk.settings.host) else ())
     app.add_middleware(problems.CrashBarrier)
     app.add_middleware(
         Gate,
         allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host),
         body_limits={order_routes.BATCH_PATH: order_routes.BATCH_BODY_LIMIT},
     )
+    app.add_middleware(RequestIds)
     app.add_api_route(
         "/api/health",
         read_health,
@@ -310,7 +337,7 @@ def create_app(
     app.add_api_route("/api/health", read_health, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/", show_docs, include_in_schema=False)
     for router in ROUTERS:
-        app.include_router(router, responses=problems.problems(Unauthenticated))
+        app.include_router(router, responses=problems.problems(Unauthenticated, RateLimited))
     _document_problems(app)
     return app
 
@@ -369,10 +396,7 @@ def _document_problems(app: FastAPI) -> None:
         )
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        document["components"]["securitySchemes"] = {
-            "key": {"type": "http", "scheme": "bearer", "bearerFormat": "pd_…"}
-        }
-        document["security"] = [{}, {"key": []}]
+        document["components"]["securitySchemes"] = _SECURITY_SCHEMES
         return document
 
     app.openapi = openapi

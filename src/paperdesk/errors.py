@@ -126,6 +126,19 @@ class UnsupportedMediaType(Refused):
     status = 415
 
 
+class RateLimited(Refused):
+    """Too many requests, or too many keys that are not valid, in too short a time."""
+
+    code = "RATE_LIMITED"
+    title = "Too many requests"
+    status = 429
+    retry_after = 1
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Busy(PaperdeskError):
     """The desk cannot take more work now; nothing was written."""
 

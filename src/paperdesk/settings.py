@@ -1,6 +1,7 @@
 """Settings: read once from the environment and `.env`, frozen for the life of an app."""
 
 import os
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -51,6 +52,16 @@ def database_url(target: str | Path) -> str:
 def sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite URL as `database_url` makes it, None for PostgreSQL."""
     return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host reaches this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check(address: str) -> None:
@@ -115,7 +126,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     auth: Literal["local", "required"] = "local"
+    key_rate_per_second: float | None = Field(default=None, gt=0, le=100_000)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     timezone: str = "America/New_York"
     market_hours: Literal["auto", "24x7", "nyse"] = "auto"
@@ -160,7 +173,19 @@ class Settings(BaseSettings):
             raise ValueError("not an IANA time zone such as America/New_York") from error
         return value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{text!r} is no address or range of addresses, such as 127.0.0.1 or 10.0.0.0/8"
+                ) from error
+        return value
+
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -27,6 +27,7 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope, check_whole_desk, principal_of
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.constraints import violated
 from paperdesk.db.engine import Database
@@ -51,8 +52,9 @@ from paperdesk.models import (
     UserProfile,
 )
 from paperdesk.orders.venue import Venue
+from paperdesk.users.access import check_own
 
-router = slice_router(prefix="/api/accounts", tags=["accounts"])
+router = slice_router(prefix="/api/accounts", tags=["accounts"], changes=Scope.admin)
 
 _AccountId = Annotated[str, Path(max_length=36, description="The account's id")]
 _TAKEN: Final = "pk_users_profile"
@@ -65,10 +67,16 @@ _Found = tuple[UserProfile, AccountRules | None]
 async def read_accounts(
     request: Request, session: Db, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Response:
-    """List the accounts, the last opened first. The Link header leads to the next page."""
+    """List the accounts that the key may act on, the last opened first.
+
+    The Link header leads to the next page.
+    """
     query = _accounts().order_by(UserProfile.created_at.desc(), UserProfile.id.desc())
+    own = principal_of(request.scope).account_id
+    if own is not None:
+        query = query.where(UserProfile.id == own)
     if (before := id_cursor(cursor)) is not None:
-        last = await session.get(UserProfile, before)
+        last = await session.get(UserProfile, before) if own in {None, before} else None
         if last is None:
             raise InvalidRequest("cursor: use the one from the Link header of the page before.")
         query = query.where(
@@ -95,6 +103,7 @@ async def create_account(request: Request, body: AccountRequest) -> Response:
 
     With a key the request may be sent again: it gets the first account, and opens none.
     """
+    check_whole_desk(request.scope)
     database: Database = request.app.state.database
     now = request.app.state.market.clock.now()
     account_id = _new_id("account", only_key(request))
@@ -125,6 +134,7 @@ async def change_account(request: Request, account_id: _AccountId, body: Account
     What was booked stays as it is. At average cost lots are told apart no longer; by another method
     what is held so far becomes one lot.
     """
+    check_own(request, account_id)
     database: Database = request.app.state.database
     if body.name is not None:
         async with database.write() as session:
@@ -158,6 +168,7 @@ async def reset_account(request: Request, account_id: _AccountId, body: ResetReq
     It is a new chapter of its journal. What was booked stays, and so do its rules and all keys.
     With a key the request may be sent again: it resets the account once.
     """
+    check_own(request, account_id)
     ledger: Ledger = request.app.state.ledger
     venue: Venue = request.app.state.venue
     command = ResetAccount(account_id, venue, body.cash_balance, only_key(request), body.note)
@@ -181,6 +192,8 @@ async def clone(request: Request, account_id: _AccountId, body: CloneRequest) ->
     What the clone holds has cost as much, and is held as long; orders and history stay behind.
     With a key the request may be sent again: it gets the first clone, and opens none.
     """
+    check_own(request, account_id)
+    check_whole_desk(request.scope)
     database: Database = request.app.state.database
     venue: Venue = request.app.state.venue
     clone_id = _new_id(f"clone:{account_id}", only_key(request))

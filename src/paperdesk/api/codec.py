@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Coroutine
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from paperdesk.api.parameters import parameters_read, query_parameters
+from paperdesk.api.scopes import SAFE_METHODS, Scope, check_scope
 from paperdesk.errors import InvalidRequest, UnsupportedMediaType
 
 AMOUNT_PATTERN = r"^-?[0-9]{1,13}(\.[0-9]{1,9})?$"
@@ -206,16 +207,27 @@ _decoder = json.JSONDecoder(
 
 
 class ExactRoute(APIRoute):
-    """A route that parses JSON exactly, and refuses query parameters that it does not know."""
+    """A route that parses JSON exactly, and refuses query parameters that it does not know.
+
+    It is for keys with the scope that it `needs`. Each router has a class of its own, which says
+    what its routes need: see `slice_router`.
+    """
+
+    reading: ClassVar[Scope | None] = Scope.read
+    changing: ClassVar[Scope | None] = None
+    is_keyless: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        documented = (self.openapi_extra or {}).get("parameters", [])
+        self.needs = self.reading if SAFE_METHODS.issuperset(self.methods or ()) else self.changing
+        if (self.needs is None) is not self.is_keyless:
+            raise TypeError(
+                f"{self.path}: say slice_router(changes=...), the scope that a change needs."
+            )
+        self.openapi_extra = {**(self.openapi_extra or {}), "security": security(self.needs)}
+        documented = self.openapi_extra.get("parameters", [])
         if read := [p for p in parameters_read(self.dependant) if p not in documented]:
-            self.openapi_extra = {
-                **(self.openapi_extra or {}),
-                "parameters": [*documented, *read],
-            }
+            self.openapi_extra = {**self.openapi_extra, "parameters": [*documented, *read]}
         named = [each["name"] for each in (*documented, *read) if each["in"] == "query"]
         self.query_names: frozenset[str] = frozenset([*named, *query_parameters(self.dependant)])
 
@@ -226,6 +238,7 @@ class ExactRoute(APIRoute):
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handle_exactly(request: Request) -> Response:
+            check_scope(request.scope, self.needs)
             check_query(request, self.query_names)
             if needs_body or (takes_body and has_body(request)):
                 check_media_type(request.headers.get("content-type"))
@@ -259,6 +272,31 @@ def check_media_type(header: str | None) -> None:
         raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
 
 
-def slice_router(*, prefix: str = "/api", tags: list[str | Any]) -> APIRouter:
-    """Return the router of a slice: exact JSON, and one tag in the documentation."""
-    return APIRouter(prefix=prefix, tags=tags, route_class=ExactRoute)
+def security(needed: Scope | None) -> list[dict[str, list[str]]]:
+    """Return which keys an operation takes, as OpenAPI has it. An open desk takes none, too."""
+    if needed is None:
+        return []
+    return [{}, {"key": [needed]}, {"alpaca_key_id": [needed], "alpaca_secret_key": [needed]}]
+
+
+def slice_router(
+    *,
+    prefix: str = "/api",
+    tags: list[str | Any],
+    reads: Scope = Scope.read,
+    changes: Scope | None = None,
+    keyless: bool = False,
+) -> APIRouter:
+    """Return the router of a slice: exact JSON, one tag in the documentation, and who may ask.
+
+    `reads` is the scope that its reading routes need, `changes` the one of all others. `keyless`
+    routes need none: they see for themselves who asks, and their paths are open in `users.access`.
+    """
+    members = {
+        "reading": None if keyless else reads,
+        "changing": None if keyless else changes,
+        "is_keyless": keyless,
+        "__doc__": ExactRoute.__doc__,
+    }
+    route_class = type("SliceRoute", (ExactRoute,), members)
+    return APIRouter(prefix=prefix, tags=tags, route_class=route_class)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from paperdesk.api.security import SAFE_METHODS
+from paperdesk.api.scopes import SAFE_METHODS
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import telling_of_commits
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperdesk.api.codec import ExactRoute, check_media_type, check_query, parse_json
 from paperdesk.api.problems import answer_to
+from paperdesk.api.scopes import check_scope
 from paperdesk.errors import PaperdeskError
 
 _NEEDS_FASTAPI: Final = (
@@ -84,6 +85,7 @@ class _DirectRoute:
     def __init__(self, route: ExactRoute) -> None:
         dependant: Dependant = route.dependant
         self._endpoint = route.endpoint
+        self._needs = route.needs
         self._query_names = route.query_names
         self._request = str(dependant.request_param_name)
         self._model = _model_of(dependant)
@@ -102,6 +104,7 @@ class _DirectRoute:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        check_scope(request.scope, self._needs)
         check_query(request, self._query_names)
         given: dict[str, Any] = {self._request: request}
         if self._model is not None:

@@ -5,27 +5,49 @@ of ours (DNS rebinding), a changing request of a browser must come from our own 
 body over the limit is refused before it is read. No CORS.
 """
 
+import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paperdesk.api.problems import ProblemReply
+from paperdesk.api.scopes import SAFE_METHODS
 from paperdesk.errors import BodyTooLarge, Forbidden, InvalidRequest, PaperdeskError
 
 BODY_LIMIT = 64 * 1024
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OUR_PAGES = frozenset({"same-origin", "none"})
 
-HEADERS = (
+_COMMON: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
 )
-"""What every answer carries; no answer of ours sets them itself."""
+_POLICY: Final = b"content-security-policy"
+_NEVER: Final = b"frame-ancestors 'none'; base-uri 'none'; "
+
+HEADERS: Final = (*_COMMON, (_POLICY, b"default-src 'none'; " + _NEVER + b"form-action 'none'"))
+"""What every answer of the API carries; no answer of ours sets them itself."""
+
+PAGE_HEADERS: Final = (
+    *_COMMON,
+    (
+        _POLICY,
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        b"connect-src 'self'; " + _NEVER + b"form-action 'self'",
+    ),
+)
+"""What pages carry: their own scripts and styles, and nothing from elsewhere."""
+
+DOCS_PATH: Final = "/docs"
+_INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 class Gate:
@@ -51,11 +73,17 @@ class Gate:
         limit = self.body_limits.get(scope["path"], BODY_LIMIT)
         refusal = self._refusal(scope["method"], headers, limit)
         if refusal is not None:
-            await ProblemReply(refusal)(scope, receive, send)
+            await ProblemReply(refusal)(scope, receive, _with_headers(send, HEADERS))
             return
         if "content-length" not in headers or "transfer-encoding" in headers:
             receive = _limited(receive, limit)
-        await self.app(scope, receive, _with_headers(send))
+        path = scope["path"]
+        if path == DOCS_PATH:
+            send = _with_docs_headers(send)
+        else:
+            headers_of = HEADERS if path.startswith("/api") else PAGE_HEADERS
+            send = _with_headers(send, headers_of)
+        await self.app(scope, receive, send)
 
     def _refusal(self, method: str, headers: Headers, limit: int) -> PaperdeskError | None:
         hosts = headers.getlist("host")
@@ -111,10 +139,41 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return receive_limited
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, added: tuple[tuple[bytes, bytes], ...]) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *HEADERS]
+            message["headers"] = [*message.get("headers", ()), *added]
         await send(message)
 
     return send_with_headers
+
+
+def _with_docs_headers(send: Send) -> Send:
+    """Allow the one script that stands in the page of Swagger UI, which is a constant, by hash."""
+    start: Message | None = None
+
+    async def send_with_headers(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        if start is not None:
+            policy = _docs_policy(message.get("body", b""))
+            start["headers"] = [*start.get("headers", ()), *_COMMON, (_POLICY, policy)]
+            await send(start)
+            start = None
+        await send(message)
+
+    return send_with_headers
+
+
+def _docs_policy(page: bytes) -> bytes:
+    hashes = [
+        b"'sha256-" + b64encode(sha256(script).digest()) + b"'"
+        for script in _INLINE_SCRIPT.findall(page)
+    ]
+    scripts = b" ".join([b"script-src 'self'", *hashes])
+    return (
+        b"default-src 'none'; " + scripts + b"; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; connect-src 'self'; " + _NEVER + b"form-action 'none'"
+    )

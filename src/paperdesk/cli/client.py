@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import Remote, Shown
 from paperdesk.cli.output import show_json
 from paperdesk.errors import SettingsError
-from paperdesk.settings import Settings
+from paperdesk.settings import Settings, is_loopback
 
 ATTEMPTS: Final = 4
 LARGEST_PAGE: Final = 500
@@ -237,16 +236,6 @@ def desk_url(settings: Settings) -> str:
 def url_of(host: str, port: int) -> str:
     """Return the base URL of a host and a port."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host reaches this machine only."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _decides(response: httpx2.Response) -> bool:

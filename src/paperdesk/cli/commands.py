@@ -75,6 +75,7 @@ Examples:
   paperdesk reopen
   paperdesk reopen --accept""",
     ),
+    (_RUN, "key", "key:key", "API keys: make, list, revoke, rotate.", None),
     (_RUN, "config", "config:config", "Show the settings and where they come from.", None),
     (
         _RUN,

@@ -1,14 +1,25 @@
-"""uvicorn's fast HTTP protocol with a limit on what comes outside of bodies."""
+"""uvicorn's fast HTTP protocol, with limits on what comes outside of bodies, and on slowness.
 
-from typing import Final
+A request has ten seconds to arrive, headers and body. An upload has longer: it may take as long as
+it likes, if only something comes every ten seconds. How long an answer takes is no matter: streams
+go on for ever.
+"""
+
+import asyncio
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LIMIT: Final = 64 * 1024
 """Bytes of a request line and headers, or of trailers, that a request may have."""
 
+ARRIVAL: Final = 10.0
+"""Seconds that a request may take to arrive, or an upload to go on."""
+
 _PIECE: Final = 16 * 1024
 """Bytes that the parser gets at once. So much more than the limit may pass."""
+
+_UPLOAD: Final = b"multipart/form-data"
 
 _REFUSAL: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -19,11 +30,36 @@ _REFUSAL: Final = (
 )
 
 
+_SLOW: Final = (
+    b"HTTP/1.1 408 Request Timeout\r\n"
+    b"content-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 48\r\n"
+    b"connection: close\r\n\r\n"
+    b"The request did not arrive in 10 s. Send faster."
+)
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """Refuses endless headers, which the parser would collect in memory."""
 
     _outside = 0
     """Bytes since headers or a part of a body were complete."""
+
+    _timer: asyncio.TimerHandle | None = None
+    """Ends the connection when what is on its way does not arrive."""
+
+    _is_arriving = False
+    _is_upload = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first request, but not for ever."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and answer 431 when headers do not end."""
@@ -36,6 +72,21 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._outside > LIMIT:
                 self._refuse()
                 return
+        if self._is_arriving and self._timer is None:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        """Have the request arrive in time: nearly all are here at once, and need no timer."""
+        self._is_upload = False
+        self._is_arriving = True
+        self._stop_waiting()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note what is an upload."""
+        if name.lower() == b"content-type" and value.lower().startswith(_UPLOAD):
+            self._is_upload = True
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Count anew, and go on."""
@@ -45,7 +96,37 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count anew, and go on."""
         self._outside = 0
+        if self._is_upload:
+            self._wait()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the request is here."""
+        self._is_arriving = False
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(ARRIVAL, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            # It is the desk that is slow.
+            self._wait()
+            return
+        # Into the middle of another answer it would be taken for a part of that.
+        if not self.cycle or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_SLOW)
+        self.transport.close()
 
     def _refuse(self) -> None:
         # Into the middle of another answer it would be taken for a part of that.

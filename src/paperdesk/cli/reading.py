@@ -1,7 +1,9 @@
 """A look into a database without owning, migrating or changing it, whether a desk runs or not."""
 
 import asyncio
+import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from paperdesk.clock import utc_now
 from paperdesk.db.engine import asyncpg_url
 from paperdesk.db.inspection import is_empty, snapshot
 from paperdesk.errors import DatabaseUnusable
@@ -41,11 +44,21 @@ def tables(url: str) -> set[str]:
 
 
 def has_key(url: str) -> bool:
-    """Say whether the desk has an API key that was not revoked."""
+    """Say whether the desk has an API key with the scope admin that opens now."""
     if "api_keys" not in tables(url):
         return False
-    (rows,) = ask(url, "SELECT 1 FROM api_keys WHERE revoked_at IS NULL LIMIT 1")
-    return bool(rows)
+    now = utc_now()
+    (rows,) = ask(url, "SELECT scopes, expires_at FROM api_keys WHERE revoked_at IS NULL")
+    return any(
+        "admin" in (json.loads(scopes) if isinstance(scopes, str) else scopes)
+        and (expires_at is None or _instant(expires_at) > now)
+        for scopes, expires_at in rows
+    )
+
+
+def _instant(stored: str | datetime) -> datetime:
+    """Return an instant as PostgreSQL gives it, or as it stands in a SQLite file."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 def _ask_sqlite(path: Path, statements: tuple[str, ...]) -> list[Rows]:

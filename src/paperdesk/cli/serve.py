@@ -18,12 +18,12 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter, validators
 
-from paperdesk.cli.client import is_loopback, url_of
+from paperdesk.cli.client import url_of
 from paperdesk.cli.config import place
 from paperdesk.cli.failures import CommandFailed, Exit, complain
 from paperdesk.cli.output import say
 from paperdesk.logs import configure_logging
-from paperdesk.settings import Settings
+from paperdesk.settings import Settings, is_loopback
 
 BACKLOG: Final = 2048
 _QUIET: Final = 2.5
@@ -61,8 +61,8 @@ def serve(
     ):
         raise CommandFailed(
             f"Refusing to listen on {settings.host}: anybody who reaches it could trade, and this "
-            "desk has no API key. Listen on 127.0.0.1 and put a proxy that asks for a login "
-            "in front.",
+            "desk has no API key with the scope admin. Make one with `paperdesk key create NAME`, "
+            "or listen on 127.0.0.1.",
             Exit.USAGE,
         )
     listener = listen(settings.host, settings.port)

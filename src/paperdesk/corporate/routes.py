@@ -8,6 +8,7 @@ from sqlalchemy import select, union
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problem_of, problems, unforeseen
+from paperdesk.api.scopes import Scope, check_whole_desk
 from paperdesk.clock import Clock
 from paperdesk.corporate.booking import Acted
 from paperdesk.corporate.schemas import (
@@ -31,7 +32,9 @@ from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import Order, Position
 from paperdesk.users.access import current_account
 
-router = slice_router(prefix="/api/corporate-actions", tags=["corporate actions"])
+router = slice_router(
+    prefix="/api/corporate-actions", tags=["corporate actions"], changes=Scope.admin
+)
 
 
 @router.post(
@@ -61,6 +64,7 @@ async def book_action(request: Request, body: ActionRequest) -> Response:
         command = asked.command(asked.notice(account, clock.now()))
         acted = (await ledger.submit(command)).result
         return Reply(ActionAnswer(results=[action_result(account, acted)]))
+    check_whole_desk(request.scope)
     accounts = await _concerned(request.app.state.database, parse_ticker(asked.ticker))
     commands = [asked.command(asked.notice(each, clock.now())) for each in accounts]
     outcomes = await asyncio.gather(*map(ledger.submit, commands), return_exceptions=True)

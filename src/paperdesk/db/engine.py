@@ -259,7 +259,9 @@ def _sqlite_sync(path: Path, lock: WriteLock) -> Engine:
 
 
 def _sqlite_long_reader(path: Path) -> Engine:
-    engine = create_engine(_sqlite_url(path, "sqlite"), poolclass=NullPool, connect_args=_CONNECT, **EXACTLY)
+    engine = create_engine(
+        _sqlite_url(path, "sqlite"), poolclass=NullPool, connect_args=_CONNECT, **EXACTLY
+    )
     _configure(engine, READER_PRAGMAS, "DEFERRED")
     return engine
 

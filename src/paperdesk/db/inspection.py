@@ -79,7 +79,9 @@ def reading(url: str) -> Generator[Session]:
 def _reading_sqlite(path: Path) -> Generator[Session]:
     with snapshot(path) as connection:
         connection.execute("BEGIN")
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, **EXACTLY)
+        engine = create_engine(
+            "sqlite://", creator=lambda: connection, poolclass=StaticPool, **EXACTLY
+        )
         with Session(engine) as session:
             yield session
 

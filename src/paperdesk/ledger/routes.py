@@ -19,6 +19,7 @@ from paperdesk.api.pages import (
 )
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope
 from paperdesk.clock import Clock
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -43,7 +44,7 @@ from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import CashMovementKind, Side
 from paperdesk.users.access import Account, current_account
 
-router = slice_router(tags=["ledger"])
+router = slice_router(tags=["ledger"], changes=Scope.admin)
 
 _Ticker = Annotated[str | None, Query(max_length=64)]
 _Label = Annotated[Label | None, Query()]

@@ -9,6 +9,7 @@ from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.market.feed import Market
@@ -25,7 +26,7 @@ from paperdesk.orders.schemas import (
 )
 from paperdesk.users.access import Account
 
-router = slice_router(prefix="/api/positions", tags=["orders"])
+router = slice_router(prefix="/api/positions", tags=["orders"], changes=Scope.trade)
 
 NOTHING_SAID: Final = CloseRequest()
 

@@ -21,6 +21,7 @@ from paperdesk.api.pages import (
 )
 from paperdesk.api.parameters import LONGEST, documented
 from paperdesk.api.problems import WITH_BODY, problem_of, problems, unforeseen
+from paperdesk.api.scopes import Scope
 from paperdesk.errors import (
     Busy,
     IdempotencyMismatch,
@@ -58,7 +59,7 @@ from paperdesk.orders.schemas import (
 from paperdesk.orders.venue import Venue
 from paperdesk.users.access import Account, current_account
 
-router = slice_router(prefix="/api/orders", tags=["orders"])
+router = slice_router(prefix="/api/orders", tags=["orders"], changes=Scope.trade)
 
 SOURCE: Final = "api"
 BATCH_PATH: Final = "/api/orders/batch"

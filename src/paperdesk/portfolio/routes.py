@@ -10,6 +10,7 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.pages import Bound
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope
 from paperdesk.errors import (
     InvalidRequest,
     NotFound,
@@ -33,7 +34,7 @@ from paperdesk.portfolio.schemas import (
 from paperdesk.portfolio.statement import Statements
 from paperdesk.users.access import Account, current_account
 
-router = slice_router(prefix="/api/portfolio", tags=["portfolio"])
+router = slice_router(prefix="/api/portfolio", tags=["portfolio"], changes=Scope.trade)
 
 DEFAULT_POINTS = 500
 

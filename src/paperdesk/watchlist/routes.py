@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope
 from paperdesk.errors import InvalidRequest, NotFound, PriceUnavailable, UnknownTicker
 from paperdesk.market.feed import Market
 from paperdesk.market.quotes import QuoteBoard, parse_ticker
@@ -15,7 +16,7 @@ from paperdesk.users.access import Account
 from paperdesk.watchlist import service
 from paperdesk.watchlist.schemas import WatchedTicker, WatchRequest
 
-router = slice_router(tags=["watchlist"])
+router = slice_router(tags=["watchlist"], changes=Scope.trade)
 
 
 def shown(entry: WatchlistEntry, board: QuoteBoard) -> WatchedTicker:

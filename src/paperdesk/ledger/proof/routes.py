@@ -4,6 +4,7 @@ from fastapi import Request, Response
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope, check_whole_desk
 from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.ledger.proof.schemas import (
     ReopenAnswer,
@@ -13,7 +14,7 @@ from paperdesk.ledger.proof.schemas import (
 )
 from paperdesk.ledger.proof.standing import Standing
 
-router = slice_router(tags=["desk"])
+router = slice_router(tags=["desk"], changes=Scope.admin)
 
 
 @router.post("/verify", response_model=VerifyAnswer)
@@ -22,6 +23,7 @@ async def verify(request: Request) -> Response:
 
     One proof runs at a time; requests that wait for it to end share the next.
     """
+    check_whole_desk(request.scope)
     keeper: Keeper = request.app.state.keeper
     return Reply(VerifyAnswer.model_validate(proof_fields(await keeper.prove())))
 
@@ -32,6 +34,7 @@ async def reopen(request: Request, body: ReopenRequest) -> Response:
 
     What was accepted does not close the desk again; /api/verify goes on to show it.
     """
+    check_whole_desk(request.scope)
     keeper: Keeper = request.app.state.keeper
     standing: Standing = request.app.state.standing
     fields = proof_fields(await keeper.reopen(accept=body.accept))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperdesk.api.problems import ProblemReply
-from paperdesk.api.security import SAFE_METHODS
+from paperdesk.api.scopes import SAFE_METHODS
 from paperdesk.audit.actor import SYSTEM
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.clock import Clock

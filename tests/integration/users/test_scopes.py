@@ -1,0 +1,90 @@
+"""What a key may do: less than it asks for is refused, and the refusal names what it takes."""
+
+import pytest
+
+from support.desk import DeskClient
+from support.keys import bearer, make_admin, make_key
+
+BUY = {"ticker": "AAPL", "side": "buy", "quantity": 1}
+RESTING = BUY | {"type": "limit", "limit_price": 1, "time_in_force": "gtc"}
+CASES: list[tuple[str, str, object, str]] = [
+    ("GET", "/api/portfolio", None, "read"),
+    ("GET", "/api/orders", None, "read"),
+    ("GET", "/api/prices", None, "read"),
+    ("GET", "/api/accounts", None, "read"),
+    ("POST", "/api/portfolio/trade", BUY, "trade"),
+    ("POST", "/api/orders", RESTING, "trade"),
+    ("POST", "/api/orders/batch", {"orders": [BUY]}, "trade"),
+    ("DELETE", "/api/orders", None, "trade"),
+    ("DELETE", "/api/positions", None, "trade"),
+    ("POST", "/api/watchlist", {"ticker": "AAPL"}, "trade"),
+    ("POST", "/api/cash", {"amount": 1, "kind": "deposit"}, "admin"),
+    ("POST", "/api/accounts", {"name": "x", "cash_balance": 1}, "admin"),
+    ("PATCH", "/api/accounts/default", {"name": "x"}, "admin"),
+    ("POST", "/api/accounts/default/reset", {}, "admin"),
+    (
+        "POST",
+        "/api/corporate-actions",
+        {"kind": "dividend", "key": "k", "ticker": "AAPL", "per_share": 1},
+        "admin",
+    ),
+    ("POST", "/api/verify", None, "admin"),
+    ("POST", "/api/reopen", {}, "admin"),
+    ("GET", "/api/keys", None, "admin"),
+    ("POST", "/api/keys", {"name": "x", "scopes": ["read"]}, "admin"),
+    ("DELETE", "/api/keys/x", None, "admin"),
+    ("POST", "/api/keys/x/rotate", None, "admin"),
+]
+ENOUGH = {
+    "read": {"read", "trade", "webhook", "admin"},
+    "trade": {"trade", "admin"},
+    "webhook": {"webhook", "admin"},
+    "admin": {"admin"},
+}
+
+
+@pytest.mark.parametrize("scope", ["read", "trade", "webhook", "admin"])
+async def test_a_key_does_what_its_scope_says_and_nothing_more(
+    desk: DeskClient, scope: str
+) -> None:
+    admin = await make_admin(desk)
+    key = (await make_key(desk, scope, by=admin))["key"]
+
+    for method, path, body, needed in CASES:
+        answer = await desk.request(method, path, json=body, headers=bearer(key))
+        if scope in ENOUGH[needed]:
+            assert answer.status_code not in {401, 403}, (method, path, answer.text)
+        else:
+            assert answer.status_code == 403, (method, path)
+            assert answer.json()["code"] == "FORBIDDEN"
+            assert f"the scope {needed}" in answer.json()["detail"]
+
+
+async def test_a_refusal_comes_before_the_body_is_looked_at(sqlite_desk: DeskClient) -> None:
+    admin = await make_admin(sqlite_desk)
+    key = (await make_key(sqlite_desk, "read", by=admin))["key"]
+
+    answer = await sqlite_desk.post("/api/orders", content=b"{no", headers=bearer(key))
+
+    assert answer.status_code == 403
+
+
+async def test_a_key_of_an_account_makes_keys_for_that_account_alone(desk: DeskClient) -> None:
+    admin = await make_admin(desk)
+    body = {"name": "b", "cash_balance": 5}
+    other = (await desk.post("/api/accounts", json=body, headers=bearer(admin))).json()["id"]
+    bound = (await make_key(desk, "admin", by=admin, account_id="default"))["key"]
+
+    own = await make_key(desk, "trade", by=bound)
+    foreign = {"name": "x", "scopes": ["read"], "account_id": other}
+    unknown = foreign | {"account_id": "nobody"}
+    answers = [
+        await desk.post("/api/keys", json=each, headers=bearer(bound))
+        for each in (foreign, unknown)
+    ]
+    listed = (await desk.get("/api/keys", headers=bearer(bound))).json()
+
+    assert own["account_id"] == "default"
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+    assert {key["account_id"] for key in listed} == {"default"}
