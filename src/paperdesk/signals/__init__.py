@@ -1,0 +1,1 @@
+"""Alerts that come in through webhooks, and what becomes of them."""
