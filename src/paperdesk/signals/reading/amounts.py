@@ -9,14 +9,16 @@ from pydantic import PlainSerializer
 
 LARGEST: Final = Decimal(1_000_000_000)
 PLACES: Final = Decimal("0.000000001")
-_CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _LONGEST: Final = 64
 _FARTHEST: Final = 64
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[+-]?[0-9]+,[0-9]+")
 _NOTHING: Final = frozenset({"", "nan", "na", "n/a", "null", "none", "undefined"})
 
-ExactDecimal = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), when_used="json")]
+ExactDecimal = Annotated[
+    Decimal, PlainSerializer(lambda value: format(value, "f"), when_used="json")
+]
 
 
 class Unreadable(ValueError):
@@ -37,10 +39,10 @@ class Number:
 
 def plain(value: Decimal) -> Decimal:
     """Return the same number to 9 places, without an exponent and without trailing zeros."""
-    rounded = value.quantize(PLACES, ROUND_HALF_EVEN, _CONTEXT)
+    rounded = value.quantize(PLACES, ROUND_HALF_EVEN, CONTEXT)
     if not rounded:
         return Decimal(0)
-    shortest = rounded.normalize(_CONTEXT)
+    shortest = rounded.normalize(CONTEXT)
     return shortest.quantize(Decimal(1)) if shortest == shortest.to_integral_value() else shortest
 
 

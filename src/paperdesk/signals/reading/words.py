@@ -48,7 +48,9 @@ _WORDS: Final[dict[str, Word]] = {
     **dict.fromkeys(("exitlong", "longexit", "closelong", "selltoclose"), _OUT_LONG),
     **dict.fromkeys(("exitshort", "shortexit", "closeshort", "buytoclose"), _OUT_SHORT),
     **dict.fromkeys(("cover", "buytocover", "covershort"), _OUT_SHORT),
-    **dict.fromkeys(("close", "exit", "flat", "flatten", "closeall", "closeposition"), Word("exit")),
+    **dict.fromkeys(
+        ("close", "exit", "flat", "flatten", "closeall", "closeposition"), Word("exit")
+    ),
     **dict.fromkeys(("open", "enter", "entry"), Word("enter")),
     **dict.fromkeys(("increase", "add"), Word("add")),
     **dict.fromkeys(("reduce", "decrease"), Word("reduce")),
@@ -142,9 +144,7 @@ def decide(words: Sequence[Word]) -> Decision:
                 return Decision(Intent.reverse)
             if verb is None and not position:
                 return Decision(Intent.buy if trade > 0 else Intent.sell)
-            return Decision(
-                Intent.enter_short if way < 0 else Intent.enter_long, guessed=not way
-            )
+            return Decision(Intent.enter_short if way < 0 else Intent.enter_long, guessed=not way)
 
 
 def _out(position: int) -> Intent:

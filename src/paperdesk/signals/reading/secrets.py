@@ -1,0 +1,150 @@
+"""Taking the secrets out of a body, before anything else looks at it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from paperdesk.signals.reading.texts import fold
+
+HIDDEN: Final = "…"
+"""What stands where a secret stood. It keeps the form of the body, so it can be read again."""
+
+_NAMES: Final = (
+    *("secret", "passphrase", "password", "passwd", "key", "token", "api_key", "api_secret"),
+    *("signal_token", "connector_secret", "email_token", "webhook_token", "webhook_secret"),
+    *("access_token", "access_key", "secret_key", "private_key", "client_secret", "auth_token"),
+    *("api_token", "bot_token", "authorization", "license_id"),
+)
+_FOLDED: Final = frozenset(fold(name) for name in _NAMES)
+_ENDINGS: Final = ("secret", "token", "password", "passphrase", "apikey", "privatekey")
+
+_TOKEN: Final = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z))'
+    r"|(?P<space>\s++)|(?P<mark>[{}\[\]:,])|(?P<bare>[^\s{}\[\]:,\"]++)"
+)
+"""What JSON, and what is nearly JSON, is made of. Each character is looked at once."""
+
+_ASSIGNED: Final = re.compile(
+    r"(?<![A-Za-z0-9_-])(?:"
+    + "|".join(name.replace("_", "[_-]?") for name in sorted(_NAMES, key=len, reverse=True))
+    + r")\s{0,8}[=:]\s{0,8}(?P<value>\"[^\"\\\n]*\"|'[^'\\\n]*'|[^\s,;&|(){}\[\]\"'\\]+)",
+    re.IGNORECASE,
+)
+_COPIED_FROM: Final = 8
+"""A shorter secret is not looked for elsewhere: it may be a word like any other."""
+
+
+class Token(NamedTuple):
+    """A piece of nearly-JSON text, and where it stands."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Give the pieces of a text, without its spaces."""
+    for match in _TOKEN.finditer(text):
+        if (kind := match.lastgroup) and kind != "space":
+            yield Token(kind, match[0], match.start(), match.end())
+
+
+def string_of(token: str) -> str:
+    """Return what a string in JSON says, also where it is not valid."""
+    try:
+        value = json.loads(token, strict=False)
+    except (ValueError, RecursionError):
+        return token.strip('"')
+    return value if isinstance(value, str) else token
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a field of this name holds what nobody may see."""
+    folded = fold(name)
+    return folded in _FOLDED or folded.endswith(_ENDINGS)
+
+
+class Redaction:
+    """A text without its secrets, and what they were."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = [secret for secret in known if secret]
+        self.found: dict[str, None] = {}
+        """The secrets, each once, in their order."""
+
+    def note(self, secret: str) -> None:
+        """Remember a secret that was found."""
+        if secret and secret != HIDDEN:
+            self.found[secret] = None
+
+    def of(self, text: str) -> str:
+        """Return the text without the values of secret fields, and without their copies."""
+        for secret in self._known:
+            text = text.replace(secret, HIDDEN)
+        text = self._fields(text)
+        text = _ASSIGNED.sub(self._assigned, text)
+        return self._copies(text)
+
+    def _fields(self, text: str) -> str:
+        """Hide the values of members of JSON objects, by their names."""
+        pieces: list[str] = []
+        kept = depth = 0
+        previous = before = hiding = None
+        for token in tokens(text):
+            if hiding is not None:
+                depth += (token.text in "{[") - (token.text in "}]") if token.kind == "mark" else 0
+                if token.kind != "mark":
+                    self.note(string_of(token.text) if token.kind == "string" else token.text)
+                if depth <= 0:
+                    kept, hiding = token.end, None
+            elif (
+                previous is not None
+                and before is not None
+                and previous.text == ":"
+                and before.kind == "string"
+                and is_secret(string_of(before.text))
+            ):
+                opens = token.kind == "mark" and token.text in "{["
+                if opens or (token.kind != "mark" and token.text not in {'""', "null"}):
+                    pieces += [text[kept : token.start], f'"{HIDDEN}"']
+                    kept = len(text)
+                    if opens:
+                        hiding, depth = token, 1
+                    else:
+                        self.note(string_of(token.text) if token.kind == "string" else token.text)
+                        kept = token.end
+            before, previous = previous, token
+        return "".join([*pieces, text[kept:]])
+
+    def _assigned(self, match: re.Match[str]) -> str:
+        value = match["value"]
+        bare = value.strip("\"'")
+        if not bare or bare == HIDDEN:
+            return match[0]
+        self.note(bare)
+        start = match.start("value") - match.start()
+        return match[0][:start] + value.replace(bare, HIDDEN)
+
+    def _copies(self, text: str) -> str:
+        """Hide the secrets where they stand again, in the strings of JSON or anywhere in a text."""
+        copied = [secret for secret in self.found if len(secret) >= _COPIED_FROM]
+        if not copied:
+            return text
+        if text.lstrip("\ufeff \t\r\n")[:1] not in {"{", "["}:
+            for secret in copied:
+                text = text.replace(secret, HIDDEN)
+            return text
+        pieces: list[str] = []
+        kept = 0
+        for token in tokens(text):
+            if token.kind != "string":
+                continue
+            said = string_of(token.text)
+            if any(secret in said for secret in copied):
+                for secret in copied:
+                    said = said.replace(secret, HIDDEN)
+                pieces += [text[kept : token.start], json.dumps(said, ensure_ascii=False)]
+                kept = token.end
+        return "".join([*pieces, text[kept:]])

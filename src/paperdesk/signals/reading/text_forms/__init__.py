@@ -1,0 +1,1 @@
+"""Alerts that are no JSON: the one-line languages of several bots."""
