@@ -11,11 +11,19 @@ from paperdesk.signals.reading import exits
 from paperdesk.signals.reading.amounts import Unreadable
 from paperdesk.signals.reading.families import family_of
 from paperdesk.signals.reading.fields import BLANK, Fields
-from paperdesk.signals.reading.model import Form, Intent, NotUnderstood, Position, Understood
+from paperdesk.signals.reading.model import (
+    Exit,
+    Form,
+    Intent,
+    NotUnderstood,
+    Position,
+    Quantity,
+    Understood,
+)
 from paperdesk.signals.reading.sizes import quantity_of, skip_quantity, target_of
 from paperdesk.signals.reading.symbols import Instrument, read_symbol
 from paperdesk.signals.reading.terms import OrderTerms, says_type, terms_of
-from paperdesk.signals.reading.texts import clean, fold, identity
+from paperdesk.signals.reading.texts import clean, identity
 from paperdesk.signals.reading.times import read_moment
 from paperdesk.signals.reading.words import ACCEPTED, Decision, Word, decide, position_of, word_of
 
@@ -47,7 +55,7 @@ _CHECKS: Final = {
 }
 _WAYS: Final[dict[Position, int]] = {"long": 1, "short": -1, "flat": 0}
 _ENDS: Final = frozenset({Intent.close, Intent.exit_long, Intent.exit_short, Intent.cancel})
-_DEFAULT_LAG: Final = Decimal(31_536_000)
+_LONGEST_LAG: Final = Decimal(31_536_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +80,15 @@ def understand(said: Mapping[str, Any], reading: Reading) -> Understood | NotUnd
     decision = _decision(fields, form)
     market = _position(fields, *_POSITIONS)
     intent, target = _intent(fields, decision, market)
-    quantity = None
-    if intent is Intent.target or (decision is not None and market == "flat"):
-        skip_quantity(fields)
-    elif intent is Intent.cancel:
-        fields.values("quantity")
-    elif intent is not None:
-        quantity = quantity_of(fields, intent, metaapi=form is Form.metaapi)
-        if decision is not None and decision.part and quantity is None:
-            fields.problem("quantity", 'is needed to reduce a position, such as 10 or "50%"')
+    quantity = _quantity(fields, decision, intent, market, form)
     terms = OrderTerms() if intent is Intent.cancel else terms_of(fields)
-    in_points = form is Form.command_line
-    gain, loss = (
-        exits.take_profit(fields, in_points=in_points),
-        exits.stop_loss(fields, in_points=in_points),
-    )
-    if (gain or loss) and (intent in _ENDS or target == 0):
-        fields.warn("Not acted on: take_profit, stop_loss; nothing is opened.")
-        gain = loss = None
+    gain, loss = _exits(fields, form, ends=intent in _ENDS or target == 0)
     reference = fields.seen(*(_REFERENCES if terms.order_type is OrderType.market else _SEEN))
-    max_lag = fields.number("maxlag")
-    if max_lag is not None and (max_lag.percent or not 0 <= max_lag.value <= _DEFAULT_LAG):
-        fields.problem("max_lag", "must be a number of seconds")
-    seen = {
-        "strategy": fields.text("strategy", "strategyname", "strategyid"),
-        "order_name": fields.text(*_ORDER_NAMES),
-        "note": fields.text(*_NOTES, "comment"),
-        "market_position": market,
-        "market_position_size": fields.seen(*_SIZES),
-        "prev_market_position": _position(fields, *_PREVIOUS),
-        "prev_market_position_size": fields.seen(*_PREVIOUS_SIZES),
-    }
+    max_lag = _max_lag(fields, sent_at)
+    strategy = fields.text("strategy", "strategyname", "strategyid")
+    order_name, note = fields.text(*_ORDER_NAMES), fields.text(*_NOTES, "comment")
+    size, previous_size = fields.seen(*_SIZES), fields.seen(*_PREVIOUS_SIZES)
+    previous = _position(fields, *_PREVIOUS)
     exchange = clean(fields.value("exchange", "tvexchange", "e"), 64)
     if fields.problems or instrument is None or intent is None:
         problems = tuple(dict.fromkeys(fields.problems))
@@ -131,11 +117,17 @@ def understand(said: Mapping[str, Any], reading: Reading) -> Understood | NotUnd
         reference_price=reference if reference and reference > 0 else None,
         sent_at=sent_at,
         carries_time=sent_at is not None,
-        max_lag=None if max_lag is None else max_lag.value,
+        max_lag=max_lag,
         explicit_id=explicit_id,
         form=form,
         warnings=tuple(fields.warnings),
-        **seen,
+        strategy=strategy,
+        order_name=order_name,
+        note=note,
+        market_position=market,
+        market_position_size=size,
+        prev_market_position=previous,
+        prev_market_position_size=previous_size,
     )
 
 
@@ -146,6 +138,46 @@ def _sent_at(fields: Fields) -> datetime | None:
     if said and found is None:
         fields.warn(f"{said[0][0][:64]}: is no moment such as 2026-11-22T14:30:00Z.")
     return found
+
+
+def _max_lag(fields: Fields, sent_at: datetime | None) -> Decimal | None:
+    lag = fields.number("maxlag")
+    if lag is None:
+        return None
+    if lag.percent or not 0 <= lag.value <= _LONGEST_LAG:
+        fields.problem("max_lag", "must be a number of seconds")
+    if sent_at is None:
+        fields.warn("Not acted on: max_lag; the alert does not say when it was sent.")
+    return lag.value
+
+
+def _quantity(
+    fields: Fields,
+    decision: Decision | None,
+    intent: Intent | None,
+    market: Position | None,
+    form: Form,
+) -> Quantity | None:
+    """Return how much of it; what needs no size may say any."""
+    if intent in {Intent.target, Intent.cancel} or market == "flat":
+        skip_quantity(fields)
+        return None
+    if intent is None:
+        return None
+    quantity = quantity_of(fields, intent, metaapi=form is Form.metaapi)
+    if decision is not None and decision.part and quantity is None:
+        fields.problem("quantity", 'is needed to reduce a position, such as 10 or "50%"')
+    return quantity
+
+
+def _exits(fields: Fields, form: Form, *, ends: bool) -> tuple[Exit | None, Exit | None]:
+    in_points = form is Form.command_line
+    gain = exits.take_profit(fields, in_points=in_points)
+    loss = exits.stop_loss(fields, in_points=in_points)
+    if ends and (gain or loss):
+        fields.warn("Not acted on: take_profit, stop_loss; nothing is opened.")
+        return None, None
+    return gain, loss
 
 
 def _instrument(fields: Fields, symbols: Mapping[str, str]) -> Instrument | None:
@@ -163,26 +195,9 @@ def _instrument(fields: Fields, symbols: Mapping[str, str]) -> Instrument | None
 
 def _decision(fields: Fields, form: Form) -> Decision | None:
     """Return what the words say; None where no field says what to do."""
-    words = [word for name, word in _CHECKS.items() if fields.flag(name)]
-    soft: list[tuple[str, Any]] = []
-    for name, value in fields.values(*_ACTIONS, "isbuy", "issell", "isclose"):
-        if fold(name) in _CHECKS or value == "":
-            continue
-        if (word := word_of(value)) is None:
-            fields.problem(name, f"{_shown(value)}; send one of {ACCEPTED}")
-        else:
-            words.append(word)
-    for name, value in fields.values(*_SOFT_ACTIONS):
-        if (word := word_of(value)) is not None:
-            words.append(word)
-        elif not says_type(value) and value != "" and not isinstance(value, (dict, list)):
-            soft.append((name, value))
+    words = _words(fields)
     if not words:
-        for name, value in soft:
-            fields.problem(name, f"{_shown(value)}; send one of {ACCEPTED}")
         return None
-    for name, _ in soft:
-        fields.warn(f"Not acted on: {name}.")
     if fields.flag("reverseorderclose") and len(set(words)) == 1 and words[0].verb == "trade":
         words = [Word("enter", position=words[0].trade)]
     try:
@@ -195,6 +210,28 @@ def _decision(fields: Fields, form: Form) -> Decision | None:
     if form is Form.altrady and not fields.has("quantity", "amount", "size", "qty"):
         fields.warn("The alert says no size.")
     return decision
+
+
+def _words(fields: Fields) -> list[Word]:
+    """Return the words for what to do, from all the fields that may hold one."""
+    words = [word for name, word in _CHECKS.items() if fields.flag(name)]
+    unknown: list[tuple[str, Any]] = []
+    for name, value in fields.values(*_ACTIONS):
+        if (word := word_of(value)) is not None:
+            words.append(word)
+        elif value != "":
+            fields.problem(name, f"{_shown(value)}; send one of {ACCEPTED}")
+    for name, value in fields.values(*_SOFT_ACTIONS):
+        if (word := word_of(value)) is not None:
+            words.append(word)
+        elif not says_type(value) and value != "" and not isinstance(value, (dict, list)):
+            unknown.append((name, value))
+    for name, value in unknown:
+        if words:
+            fields.warn(f"Not acted on: {name[:64]}.")
+        else:
+            fields.problem(name, f"{_shown(value)}; send one of {ACCEPTED}")
+    return words
 
 
 def _shown(value: Any) -> str:

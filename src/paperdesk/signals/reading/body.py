@@ -94,26 +94,23 @@ class _Body:
         pieces = text.split("&", _MOST_FIELDS)
         if len(pieces) > _MOST_FIELDS:
             reason = f"The body has more than {_MOST_FIELDS} fields. Send less."
-            return self._delivery(self._redaction.of(text), None, [NotUnderstood(reason=reason)])
-        fields: list[tuple[str, str]] = []
-        shown: list[str] = []
-        documents: list[str] = []
-        for piece in filter(None, pieces):
-            name, equals, value = piece.partition("=")
-            name, value = unquote_plus(name), unquote_plus(value)
-            if name[:1] in {"{", "["} and not value:
-                name, value = "", name
-            if value.lstrip()[:1] in {"{", "["}:
-                value = self._redaction.of(value)
-                documents.append(value)
-            elif is_secret(name) and value:
+            return self._delivery(HIDDEN, None, [NotUnderstood(reason=reason)])
+        given = [_pair(piece) for piece in pieces if piece]
+        for name, value in given:
+            if is_secret(name):
                 self._redaction.note(value)
-                value = HIDDEN
             else:
-                value = self._redaction.of(value)
-            fields.append((name, value))
-            shown.append(f"{quote(name)}={quote(value)}" if name else quote(value))
-        whole = self._redaction.of("&".join(shown))
+                # Finds what is secret within it, before any of its copies is looked for.
+                self._redaction.of(value)
+        fields = [
+            (
+                self._redaction.of(name),
+                HIDDEN if value and is_secret(name) else self._redaction.of(value),
+            )
+            for name, value in given
+        ]
+        whole = self._text if fields == given else "&".join(_quoted(*pair) for pair in fields)
+        documents = [value for _, value in fields if value.lstrip()[:1] in {"{", "["}]
         others = [name for name, value in fields if value not in documents and not is_secret(name)]
         if len(documents) == 1 and not others:
             return self._json(documents[0], whole)
@@ -144,6 +141,17 @@ class _Body:
             secrets=tuple(self._redaction.found),
             shares_id=shares_id,
         )
+
+
+def _pair(piece: str) -> tuple[str, str]:
+    name, _, value = piece.partition("=")
+    name, value = unquote_plus(name), unquote_plus(value)
+    # A client that takes a whole JSON document for the name of a field leaves it without a value.
+    return ("", name) if name[:1] in {"{", "["} and not value else (name, value)
+
+
+def _quoted(name: str, value: str) -> str:
+    return f"{quote(name)}={quote(value)}" if name else quote(value)
 
 
 def _spaced(text: str) -> str:

@@ -36,12 +36,13 @@ _LOSS: Final = _Names(
     percent=("percentagesl", "stoplosspercent", "slpercent"),
     dollars=("dollarsl",),
 )
-_PRICES: Final = {"price", "limitprice", "stopprice", "triggerprice"}
-_TRAILS: Final = {
-    "trailpercent": "trail_percent",
-    "trailamount": "trail_price",
-    "trailprice": "trail_price",
-}
+_PRICES: Final = ("price", "stopprice", "triggerprice")
+_TRAIL_PERCENTS: Final = ("trailpercent",)
+_TRAIL_PRICES: Final = ("trailamount", "trailprice")
+_MEASURES: Final = frozenset(
+    {*_PRICES, *_TRAIL_PERCENTS, *_TRAIL_PRICES, "limitprice", "percent", "amount"}
+)
+_EXIT_TYPES: Final = frozenset({"stop", "stoplimit", "trailingstop", "limit", "market"})
 
 
 def take_profit(fields: Fields, *, in_points: bool = False) -> Exit | None:
@@ -61,21 +62,20 @@ def _exit(fields: Fields, names: _Names, *, in_points: bool) -> Exit | None:
     found: list[Exit] = []
     for name, value in fields.values(*names.either):
         if isinstance(value, dict):
-            found += _of_object(fields, name, cast("dict[str, Any]", value), names)
+            found += _Spelled(fields, name, cast("dict[str, Any]", value)).exits(names)
         elif (number := _positive(fields, name, value)) is not None:
             found.append(_either(number, in_points=in_points))
-    for name, value in fields.values(*names.price):
-        if (number := _positive(fields, name, value)) is not None:
-            found.append(Exit(price=number.value))
-    for name, value in fields.values(*names.percent):
-        if (number := _positive(fields, name, value)) is not None:
-            found.append(Exit(percent=number.value))
-    for name, value in fields.values(*names.dollars):
-        if (number := _positive(fields, name, value)) is not None:
-            found.append(Exit(amount=number.value, amount_of="total"))
+    found += [Exit(price=each) for each in _all(fields, names.price)]
+    found += [Exit(percent=each) for each in _all(fields, names.percent)]
+    found += [Exit(amount=each, amount_of="total") for each in _all(fields, names.dollars)]
     if any(each != found[0] for each in found):
         fields.problem(names.either[0], "is said in several ways that differ; send one of them")
     return found[0] if found else None
+
+
+def _all(fields: Fields, names: tuple[str, ...]) -> list[Decimal]:
+    numbers = (_positive(fields, name, value) for name, value in fields.values(*names))
+    return [number.value for number in numbers if number is not None]
 
 
 def _either(number: Number, *, in_points: bool) -> Exit:
@@ -86,40 +86,52 @@ def _either(number: Number, *, in_points: bool) -> Exit:
     return Exit(price=number.value)
 
 
-def _of_object(fields: Fields, name: str, said: Mapping[str, Any], names: _Names) -> list[Exit]:
-    """Read an object such as {"type": "stop_limit", "stopPrice": 95, "limitPrice": 94}."""
-    members: dict[str, Decimal] = {}
-    for inner, value in said.items():
-        folded = fold(inner)
-        if folded in {*_PRICES, *_TRAILS, "percent", "amount"}:
-            number = None if value is None else _positive(fields, f"{name}.{inner}", value)
-            if number is not None:
-                if number.percent and folded != "percent":
-                    fields.problem(f"{name}.{inner}", "must be a price, without a percent sign")
-                members[folded] = number.value
+class _Spelled:
+    """An object such as {"type": "stop_limit", "stopPrice": 95, "limitPrice": 94}."""
+
+    def __init__(self, fields: Fields, name: str, said: Mapping[str, Any]) -> None:
+        self._fields = fields
+        self._name = name
+        self._kind = ""
+        self._members: dict[str, Decimal] = {}
+        for inner, value in said.items():
+            self._read(inner, value)
+
+    def _read(self, inner: str, value: Any) -> None:
+        folded, name = fold(inner), f"{self._name}.{inner}"
+        if folded in _MEASURES:
+            number = None if value is None else _positive(self._fields, name, value)
+            if number is None:
+                return
+            if number.percent and folded not in {"percent", "trailpercent"}:
+                self._fields.problem(name, "must be a price, without a percent sign")
+            if self._members.setdefault(folded, number.value) != number.value:
+                self._fields.problem(name, "is said twice, differently")
         elif folded == "type":
-            if fold(str(value)) not in {"stop", "stoplimit", "trailingstop", "limit", "market"}:
-                fields.problem(f"{name}.type", "must be stop, stop_limit or trailing_stop")
+            self._kind = fold(value) if isinstance(value, str) else "?"
+            if self._kind not in _EXIT_TYPES:
+                self._fields.problem(name, "must be stop, stop_limit or trailing_stop")
         elif value not in (None, "", False):
-            fields.warn(f"Not acted on: {name}.{inner[:64]}.")
-    gains = names is _GAIN
-    limit = None if gains else members.pop("limitprice", None)
-    made = [Exit(price=members[key], limit_price=limit) for key in sorted(_PRICES & members.keys())]
-    if "percent" in members:
-        made.append(Exit(percent=members["percent"], limit_price=limit))
-    if "amount" in members:
-        made.append(Exit(amount=members["amount"], amount_of="share", limit_price=limit))
-    made += [
-        Exit.model_validate({field: members[key]})
-        for key, field in _TRAILS.items()
-        if key in members
-    ]
-    if limit is not None and not made:
-        made.append(Exit(price=limit))
-    if any(fold(inner) == "type" and fold(str(v)) == "stoplimit" for inner, v in said.items()):
-        if limit is None and not gains:
-            fields.problem(f"{name}.limitPrice", "is needed for a stop_limit")
-    return made
+            self._fields.warn(f"Not acted on: {name[:128]}.")
+
+    def exits(self, names: _Names) -> list[Exit]:
+        """Return the exits that it names. More than one is for the caller to complain of."""
+        members = self._members
+        limit = None if names is _GAIN else members.get("limitprice")
+        if names is _LOSS and self._kind == "stoplimit" and limit is None:
+            self._fields.problem(f"{self._name}.limitPrice", "is needed for a stop_limit")
+        prices = [members[key] for key in _PRICES if key in members]
+        if names is _GAIN and "limitprice" in members:
+            prices.append(members["limitprice"])
+        made = [Exit(price=price, limit_price=limit) for price in prices]
+        if "percent" in members:
+            made.append(Exit(percent=members["percent"], limit_price=limit))
+        if "amount" in members:
+            amount = members["amount"]
+            made.append(Exit(amount=amount, amount_of="share", limit_price=limit))
+        made += [Exit(trail_percent=members[key]) for key in _TRAIL_PERCENTS if key in members]
+        made += [Exit(trail_price=members[key]) for key in _TRAIL_PRICES if key in members]
+        return made or ([] if limit is None else [Exit(price=limit)])
 
 
 def _positive(fields: Fields, name: str, value: Any) -> Number | None:

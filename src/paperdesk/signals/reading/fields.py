@@ -47,19 +47,23 @@ class Fields:
         self.warnings: list[str] = []
         self._blank = frozenset(blank)
         self._values: dict[str, tuple[str, Any]] = {}
+        self._twice: set[str] = set()
         self._used: set[str] = set()
         self._open(said, "")
 
     def _open(self, said: Mapping[str, Any], prefix: str) -> None:
         for name, value in said.items():
-            folded = prefix + fold(name)
+            folded = prefix + (fold(name) or name)
             if not prefix and isinstance(value, dict) and folded in _OPENED:
                 self._open(cast("dict[str, Any]", value), _OPENED[folded])
-                continue
-            kept = BLANK if value is None and fold(name) in self._blank else value
-            if folded in self._values and self._values[folded][1] != kept:
-                self.problems.append(f"{_shown(name)}: is said twice, differently.")
-            self._values[folded] = (name, kept)
+            else:
+                blank = value is None and fold(name) in self._blank
+                self._put(folded, name, BLANK if blank else value)
+
+    def _put(self, folded: str, name: str, value: Any) -> None:
+        if folded in self._values and self._values[folded][1] != value:
+            self._twice.add(folded)
+        self._values[folded] = (name, value)
 
     def has(self, *names: str) -> bool:
         """Say whether one of the fields is there, whatever it says."""
@@ -68,7 +72,10 @@ class Fields:
     def values(self, *names: str) -> list[tuple[str, Any]]:
         """Return what is said under the names, in their order: the field as written, its value."""
         self._used.update(names)
-        found = (self._values[name] for name in names if name in self._values)
+        found = [self._values[name] for name in names if name in self._values]
+        for name in self._twice.intersection(names):
+            self._twice.discard(name)
+            self.problem(self._values[name][0], "is said twice, differently")
         return [(name, value) for name, value in found if value is not None]
 
     def value(self, *names: str) -> Any:

@@ -137,7 +137,7 @@ def _decimal(text: str) -> Decimal:
         raise NotJson(_TOO_LONG) from error
     if value and abs(value.adjusted()) > _FARTHEST:
         raise NotJson(_TOO_LONG)
-    return value if value else plain(value)
+    return value or plain(value)
 
 
 def _whole(text: str) -> int:

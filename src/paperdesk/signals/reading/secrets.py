@@ -25,14 +25,25 @@ _TOKEN: Final = re.compile(
 )
 """What JSON, and what is nearly JSON, is made of. Each character is looked at once."""
 
-_ASSIGNED: Final = re.compile(
-    r"(?<![A-Za-z0-9_-])(?:"
-    + "|".join(name.replace("_", "[_-]?") for name in sorted(_NAMES, key=len, reverse=True))
-    + r")\s{0,8}[=:]\s{0,8}(?P<value>\"[^\"\\\n]*\"|'[^'\\\n]*'|[^\s,;&|(){}\[\]\"'\\]+)",
-    re.IGNORECASE,
-)
+_BARE: Final = r"[^\s,;&|(){}\[\]\"'\\]+"
+_QUOTED: Final = r"\"[^\"\\\n]*\"|'[^'\\\n]*'"
+
+
+def _assigned(value: str) -> re.Pattern[str]:
+    names = (name.replace("_", "[_-]?") for name in sorted(_NAMES, key=len, reverse=True))
+    name = rf"(?<![A-Za-z0-9_-])(?:{'|'.join(names)})"
+    return re.compile(rf"{name}\s{{0,8}}[=:]\s{{0,8}}(?P<value>{value})", re.IGNORECASE)
+
+
+_IN_TEXT: Final = _assigned(f"{_QUOTED}|{_BARE}")
+_IN_JSON: Final = _assigned(_BARE)
+"""In JSON a quote ends the string that the pair stands in."""
+
 _COPIED_FROM: Final = 8
 """A shorter secret is not looked for elsewhere: it may be a word like any other."""
+
+_MOST: Final = 200
+"""Of a body with more secrets nothing is kept, so that looking for their copies takes no time."""
 
 
 class Token(NamedTuple):
@@ -84,7 +95,9 @@ class Redaction:
         for secret in self._known:
             text = text.replace(secret, HIDDEN)
         text = self._fields(text)
-        text = _ASSIGNED.sub(self._assigned, text)
+        text = (_IN_JSON if _like_json(text) else _IN_TEXT).sub(self._pair, text)
+        if len(self.found) > _MOST:
+            return HIDDEN
         return self._copies(text)
 
     def _fields(self, text: str) -> str:
@@ -118,7 +131,7 @@ class Redaction:
             before, previous = previous, token
         return "".join([*pieces, text[kept:]])
 
-    def _assigned(self, match: re.Match[str]) -> str:
+    def _pair(self, match: re.Match[str]) -> str:
         value = match["value"]
         bare = value.strip("\"'")
         if not bare or bare == HIDDEN:
@@ -132,7 +145,7 @@ class Redaction:
         copied = [secret for secret in self.found if len(secret) >= _COPIED_FROM]
         if not copied:
             return text
-        if text.lstrip("\ufeff \t\r\n")[:1] not in {"{", "["}:
+        if not _like_json(text):
             for secret in copied:
                 text = text.replace(secret, HIDDEN)
             return text
@@ -148,3 +161,7 @@ class Redaction:
                 pieces += [text[kept : token.start], json.dumps(said, ensure_ascii=False)]
                 kept = token.end
         return "".join([*pieces, text[kept:]])
+
+
+def _like_json(text: str) -> bool:
+    return text.lstrip()[:1] in {"{", "["}

@@ -10,6 +10,7 @@ from paperdesk.signals.reading.sizes import SHARES, TARGETS, multiplied
 from paperdesk.signals.reading.texts import fold
 
 MOST: Final = 100
+_MOST_FIELDS: Final = 200
 _OBJECT: Final = 'Send an object such as {"ticker": "AAPL", "action": "buy", "quantity": 10}.'
 _ACCOUNTS: Final = "multipleaccounts"
 _SIZES: Final = frozenset({*SHARES, *TARGETS})
@@ -41,6 +42,10 @@ def read_value(value: Any, reading: Reading) -> tuple[Signals, bool]:
 
 
 def _of_object(said: dict[str, Any], reading: Reading) -> tuple[Signals, bool]:
+    inner = [cast("dict[str, Any]", value) for value in said.values() if isinstance(value, dict)]
+    if any(len(each) > _MOST_FIELDS for each in (said, *inner)):
+        reason = f"The alert has more than {_MOST_FIELDS} fields. Send those that it needs."
+        return [NotUnderstood(reason=reason)], False
     accounts = next((value for name, value in said.items() if fold(name) == _ACCOUNTS), None)
     if not accounts:
         return [understand(said, reading)], False

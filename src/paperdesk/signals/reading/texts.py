@@ -9,6 +9,7 @@ from typing import Any, Final
 LONGEST: Final = 1024
 _LONGEST_ID: Final = 255
 _SPACES: Final = re.compile(r"\s+")
+_OTHERS: Final = re.compile(r"[^A-Za-z0-9]+")
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -48,4 +49,4 @@ def identity(value: Any) -> str | None:
 
 def fold(name: str) -> str:
     """Return a name or a word as it is compared: `Limit_Price` and `limitPrice` are the same."""
-    return "".join(each for each in name.lower() if each.isascii() and each.isalnum())
+    return _OTHERS.sub("", name).lower()

@@ -87,7 +87,7 @@ _EITHER_PERCENT: Final = frozenset({"percent", "percentage", "percentagebalance"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the words mean. `part` is whether a size must say how much; `guessed` whether long is."""
+    """What the words mean: `part` is never all of it, `guessed` is long for want of a way."""
 
     intent: Intent
     part: bool = False

@@ -7,11 +7,11 @@ from typing import Any, Final
 from paperdesk.signals.reading.texts import clean, fold
 
 _BLOCK: Final = re.compile(
-    r"\s*(?:#\S*\s*)*[^\s(){};]{1,256}\s*\(\s*(?P<symbol>[^\s(){};]{1,64})\s*\)\s*"
+    r"\s*+(?:#\S*+\s*+)*+[^\s(){};]{1,256}\s*\(\s*(?P<symbol>[^\s(){};]{1,64})\s*\)\s*"
     r"\{(?P<body>[^{}]*)\}"
 )
 _COMMAND: Final = re.compile(r"\s*(?P<name>[A-Za-z]{1,32})\s*\((?P<arguments>[^()]*)\)\s*;?")
-_TAGS: Final = re.compile(r"\s*(?:#\S*\s*)*")
+_TAGS: Final = re.compile(r"\s*+(?:#\S*+\s*+)*+")
 _ORDERS: Final = {
     "market": "market",
     "limit": "limit",
@@ -24,6 +24,8 @@ _HARMLESS: Final = frozenset({"wait", "exchangesettings", "notify"})
 _KNOWN: Final = frozenset(
     {"side", "amount", "position", "offset", "price", "reduceonly", "tag", "id", "time"}
 )
+
+_KEPT: Final = ("tag", "id", "time")
 
 Alerts = list[Mapping[str, Any] | str]
 
@@ -67,7 +69,7 @@ def _commands(symbol: str, body: str) -> Alerts | str:
         alerts.append({"symbol": symbol, **said})
     if body[at:].strip(" ;\t\r\n"):
         return f"{clean(body[at:], 32)}: is no command such as market(side=buy, amount=100);."
-    extra = {name: True for name in ignored}
+    extra = dict.fromkeys(ignored, True)
     return [{**alert, **extra} if isinstance(alert, Mapping) else alert for alert in alerts]
 
 
@@ -75,37 +77,49 @@ def _alert(name: str, arguments: dict[str, str]) -> dict[str, Any] | str:
     command = fold(name)
     if command == "cancel":
         return {"action": "cancel", **{f"cancel_{key}": v for key, v in arguments.items()}}
-    if command not in _ORDERS and command not in _CLOSES:
+    if unknown := _unknown(name, arguments):
+        return unknown
+    said = _size(arguments)
+    if command in _CLOSES:
+        return {**said, "action": "close"}
+    said |= {"type": _ORDERS[command], **_way(arguments)}
+    if command == "market":
+        return said
+    offset = arguments.get("offset", "")
+    if "price" not in arguments and not offset.startswith("@"):
+        return f"{name}: offset must be a price, such as offset=@190.50."
+    price = arguments.get("price") or offset.removeprefix("@")
+    return {**said, "limit_price" if said["type"] == "limit" else "stop_price": price}
+
+
+def _unknown(name: str, arguments: Mapping[str, str]) -> str | None:
+    if fold(name) not in {*_ORDERS, *_CLOSES}:
         return (
             f"{name}: is a command that the desk does not know, so none of the alert was acted on. "
             "Send market, limit, stop, close or cancel."
         )
-    if unknown := sorted(arguments.keys() - _KNOWN):
-        return f"{name}: the desk does not know {clean(unknown[0], 32)} in it."
-    said: dict[str, Any] = {
-        key: arguments[key] for key in ("tag", "id", "time") if key in arguments
-    }
-    if "amount" in arguments:
-        amount = arguments["amount"]
-        said["quantity"] = amount[:-1] if amount.endswith("%p") else amount
-        if amount.endswith("%p"):
+    unknown = sorted(arguments.keys() - _KNOWN)
+    return f"{name}: the desk does not know {clean(unknown[0], 32)} in it." if unknown else None
+
+
+def _size(arguments: Mapping[str, str]) -> dict[str, Any]:
+    said: dict[str, Any] = {key: arguments[key] for key in _KEPT if key in arguments}
+    if (amount := arguments.get("amount")) is not None:
+        of_position = amount.endswith("%p")
+        said["quantity"] = amount.removesuffix("p") if of_position else amount
+        if of_position:
             said["quantity_type"] = "percent_of_position"
-    if command in _CLOSES:
-        return {**said, "action": "close"}
-    said |= {"type": _ORDERS[command], "action": arguments.get("side")}
-    if "position" in arguments:
-        said["position_size"] = arguments["position"]
-    elif fold(arguments.get("reduceonly", "")) == "true":
-        said["action"] = {"buy": "exit_short", "sell": "exit_long"}.get(
-            fold(arguments.get("side", "")), "close"
-        )
-    price = arguments.get("price") or arguments.get("offset", "")
-    if command == "market":
-        return said
-    absolute = price.removeprefix("@")
-    if "price" not in arguments and not price.startswith("@"):
-        return f"{name}: offset must be a price, such as offset=@190.50."
-    return {**said, "limit_price" if said["type"] == "limit" else "stop_price": absolute}
+    return said
+
+
+def _way(arguments: Mapping[str, str]) -> dict[str, Any]:
+    side = arguments.get("side")
+    if (position := arguments.get("position")) is not None:
+        return {"action": side, "position_size": position}
+    if fold(arguments.get("reduceonly", "")) == "true":
+        exits = {"buy": "exit_short", "sell": "exit_long"}
+        return {"action": exits.get(fold(side or ""), "close")}
+    return {"action": side}
 
 
 def _arguments(text: str) -> dict[str, str] | None:

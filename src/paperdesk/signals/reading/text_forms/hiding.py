@@ -7,17 +7,21 @@ from paperdesk.signals.reading.secrets import HIDDEN, Redaction
 from paperdesk.signals.reading.words import word_of
 
 _KEYS: Final = re.compile(
-    r"(?P<keys>[^\s(){};]{1,256})(?=\s{0,8}\(\s{0,8}[^\s(){};]{1,64}\s{0,8}\)\s{0,8}\{)"
+    r"(?<![^\s(){};])(?P<keys>[^\s(){};]++)"
+    r"(?=\s{0,8}\(\s{0,8}[^\s(){};]{1,64}\s{0,8}\)\s{0,8}\{)"
 )
-_FIRST_PART: Final = re.compile(r"\s*([^|\n]{1,256}?)\s*\|[^|]*\|")
+"""What stands before `(SYMBOL) {`."""
+
+_PIPES: Final = 2
 
 
 def hide(text: str, redaction: Redaction) -> str:
     """Return a text without a password line, a key before pipes, and names of keys."""
     text = _password_line(text, redaction)
-    if (first := _FIRST_PART.match(text)) and first[1].strip():
-        redaction.note(first[1])
-        text = f"{text[: first.start(1)]}{HIDDEN}{text[first.end(1) :]}"
+    first, *others = text.split("|", _PIPES)
+    if len(others) == _PIPES and (key := first.strip()) and "\n" not in key:
+        redaction.note(key)
+        text = "|".join([HIDDEN, *others])
 
     def hidden(match: re.Match[str]) -> str:
         redaction.note(match["keys"])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paperdesk.signals.reading.secrets import HIDDEN, is_secret
+from paperdesk.signals.reading.secrets import is_secret
 from paperdesk.signals.reading.texts import clean, fold
 from paperdesk.signals.reading.words import ACCEPTED, word_of
 
@@ -18,6 +18,8 @@ _OWN: Final = frozenset(
 )
 _SYMBOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9:._/!-]{0,63}")
 _CLOSES: Final = {"position": "close", "pos": "close", "all": "close", "1": "close"}
+
+_OF_CANCEL: Final = ("s", "e", "id", "signalid", "time", "note")
 
 Alerts = list[Mapping[str, Any] | str]
 
@@ -42,7 +44,7 @@ def _autoview(row: dict[str, str]) -> Mapping[str, Any] | str:
     if "c" in row:
         what = row["c"].lower()
         if what == "order":
-            return {"s": row.get("s"), "action": "cancel", "id": row.get("id")}
+            return {**{name: row[name] for name in _OF_CANCEL if name in row}, "action": "cancel"}
         way = what if what in {"long", "short"} else row.get("b", "").lower()
         if what not in {*_CLOSES, "long", "short"}:
             return "c: must be order, position, long or short."
@@ -70,19 +72,19 @@ def commands(text: str) -> Alerts | None:
 
 
 def _command(row: list[str]) -> Mapping[str, Any] | str | None:
-    if len(row) < 2 or "=" in row[0] or "=" in row[1] or not _SYMBOL.fullmatch(row[1]):
+    action, symbol, *others = [*row, ""] if len(row) == 1 else row
+    if "=" in action or not _SYMBOL.fullmatch(symbol):
         return None
-    pairs = _pairs(" ".join(row[2:]), _OWN)
+    pairs = _pairs(" ".join(others), _OWN)
     if pairs is None:
         return None
-    if word_of(row[0]) is None:
+    if word_of(action) is None:
         if not pairs:
             return None
-        return f"{clean(row[0], 64)}: is no action; send one of {ACCEPTED}."
-    pairs.pop("action", None)
+        return f"{clean(action, 64)}: is no action; send one of {ACCEPTED}."
     if "p" in pairs:
         pairs["limit_price"] = pairs.pop("p")
-    return {"action": row[0], "symbol": row[1], **pairs}
+    return {"action": action, "symbol": symbol, **pairs}
 
 
 def _pairs(line: str, known: frozenset[str]) -> dict[str, str] | None:
@@ -101,4 +103,4 @@ def _pairs(line: str, known: frozenset[str]) -> dict[str, str] | None:
 
 def _lines(text: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines()[: 10 * _MOST_LINES]]
-    return [line for line in lines if line and line != HIDDEN or line == HIDDEN]
+    return [line for line in lines if line]
