@@ -435,15 +435,15 @@ CREATE TABLE signals (
     CONSTRAINT ck_signals_signal_status CHECK (status IN ('received', 'queued', 'executed', 'rejected', 'recorded', 'failed'))
 );
 
+CREATE INDEX ix_signals_queued ON signals (webhook_id, ticker, id) WHERE status = 'queued';
+
 CREATE INDEX ix_signals_received_at ON signals (received_at);
 
 CREATE INDEX ix_signals_user_id ON signals (user_id);
 
-CREATE INDEX ix_signals_webhook_id ON signals (webhook_id);
-
 CREATE INDEX ix_signals_webhook_id_processed_at ON signals (webhook_id, processed_at);
 
-CREATE INDEX ix_signals_webhook_id_ticker_id ON signals (webhook_id, ticker, id) WHERE status = 'queued';
+CREATE INDEX ix_signals_webhook_id_ticker_id ON signals (webhook_id, ticker, id);
 
 CREATE TABLE stocks (
     ticker VARCHAR(24) NOT NULL,

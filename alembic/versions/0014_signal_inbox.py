@@ -58,8 +58,10 @@ def upgrade() -> None:
         )
     else:
         op.add_column("signals", sa.Column("notional", sa.BigInteger(), nullable=True))
+    op.drop_index("ix_signals_webhook_id", "signals")
+    op.create_index("ix_signals_webhook_id_ticker_id", "signals", ["webhook_id", "ticker", "id"])
     op.create_index(
-        "ix_signals_webhook_id_ticker_id",
+        "ix_signals_queued",
         "signals",
         ["webhook_id", "ticker", "id"],
         sqlite_where=QUEUED,
@@ -82,7 +84,9 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_table("signal_windows")
     op.drop_index("ix_signals_webhook_id_processed_at", "signals")
+    op.drop_index("ix_signals_queued", "signals")
     op.drop_index("ix_signals_webhook_id_ticker_id", "signals")
+    op.create_index("ix_signals_webhook_id", "signals", ["webhook_id"])
     op.drop_column("signals", "notional")
     for column in reversed(signal_columns()):
         op.drop_column("signals", column.name)

@@ -1,7 +1,7 @@
 """The composition root: the only place that knows all parts and puts them together."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -9,55 +9,37 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
-from sqlalchemy import Connection, text
-from starlette.datastructures import State
+from sqlalchemy import text
 from starlette.responses import RedirectResponse
 
 from paperdesk import __version__
 from paperdesk.accounts import routes as account_routes
 from paperdesk.api import problems
-from paperdesk.api.codec import Answer, Moment, Reply, written
+from paperdesk.api.codec import Answer, Moment, Reply
 from paperdesk.api.direct import DirectRoutes
 from paperdesk.api.security import Gate
 from paperdesk.audit import routes as audit_routes
-from paperdesk.bootstrap import open_database
 from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
-from paperdesk.db.engine import Database
-from paperdesk.db.migrate import head_revision
+from paperdesk.desk import Desk
 from paperdesk.errors import RateLimited, Unauthenticated
-from paperdesk.events.feed import Feed
-from paperdesk.events.wire import CHANNEL as EVENTS
 from paperdesk.ledger import routes as ledger_routes
-from paperdesk.ledger.lane.books import Batch
-from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof import routes as proof_routes
-from paperdesk.ledger.proof.keeper import Keeper
-from paperdesk.ledger.proof.standing import ReadOnlyGuard, Standing
+from paperdesk.ledger.proof.standing import ReadOnlyGuard
 from paperdesk.logs import configure_logging
-from paperdesk.margin.watch import MarginWatch
 from paperdesk.market import routes as market_routes
-from paperdesk.market.feed import Market
 from paperdesk.market.quotes import PriceSource
-from paperdesk.market.sources import hours_for, source_for
 from paperdesk.orders import position_routes
 from paperdesk.orders import routes as order_routes
-from paperdesk.orders.matching.matcher import ORDERS, Matcher, tell_of
-from paperdesk.orders.telling import Teller
-from paperdesk.orders.venue import Venue
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.performance import routes as performance_routes
-from paperdesk.portfolio.performance.service import Performance
-from paperdesk.portfolio.performance.warming import keep_warm
-from paperdesk.portfolio.snapshots import SnapshotRecorder
-from paperdesk.portfolio.statement import Statements
-from paperdesk.portfolio.thinner import SnapshotThinner
-from paperdesk.runtime.leader import Leadership, leadership_of
-from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings, is_loopback
+from paperdesk.signals.routes import hooks, killswitch
+from paperdesk.signals.routes import signals as signal_routes
+from paperdesk.signals.routes import webhooks as webhook_routes
 from paperdesk.users import feed_routes
 from paperdesk.users import routes as key_routes
-from paperdesk.users.access import Access, Guard
+from paperdesk.users.access import Guard
 from paperdesk.users.requests import RequestIds
 from paperdesk.watchlist import routes as watchlist_routes
 
@@ -85,6 +67,10 @@ ROUTERS = (
     feed_routes.router,
     audit_routes.router,
     key_routes.router,
+    hooks.router,
+    webhook_routes.router,
+    signal_routes.router,
+    killswitch.router,
 )
 
 
@@ -137,148 +123,6 @@ class Health(Answer):
     ]
     database: DatabaseHealth
     market: MarketHealth
-
-
-class Desk:
-    """The running parts of an app, started in order and stopped in reverse."""
-
-    def __init__(self, settings: Settings, clock: Clock, source: PriceSource | None) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.source = source
-        self.database: Database
-        self.leadership: Leadership
-        self.market: Market
-        self.ledger: Ledger
-        self.feed: Feed
-        self.venue: Venue
-        self.matcher: Matcher
-        self.standing: Standing
-        self.keeper: Keeper
-        self.supervisor = Supervisor(clock)
-        # Read from the revisions' files, so once, and not whenever somebody asks for the health.
-        self.head = head_revision()
-
-    @asynccontextmanager
-    async def running(self, state: State) -> AsyncGenerator[None]:
-        """Start everything; on the way out, or when a start fails, stop what had started.
-
-        `state.phase` says what it is doing, for whoever waits for a slow start.
-        """
-        async with AsyncExitStack() as stack:
-            state.phase = "opening and migrating the database"
-            self.database = await open_database(self.settings.database_url, self.clock)
-            stack.push_async_callback(self.database.close)
-            state.phase = "looking over the books"
-            self.standing = Standing(self.database, self.clock)
-            self.keeper = Keeper(self.database, self.clock, self.standing, self.settings.timezone)
-            stack.push_async_callback(self.keeper.close)
-            await self.keeper.look()
-            await self.standing.reason()
-            state.phase = "asking for the first prices"
-            self.leadership = leadership_of(self.database, self.clock)
-            # Last of all: what is stored while stopping is stored by the one that leads.
-            stack.push_async_callback(self.leadership.close)
-            source = self.source or source_for(self.settings, self.clock)
-            access = Access(
-                self.database,
-                self.clock,
-                self.settings.auth,
-                trusted_proxies=self.settings.trusted_proxies,
-                key_rate=self.settings.key_rate_per_second,
-            )
-            stack.push_async_callback(access.close)
-            self.market = Market(self.database, source, self.clock, self.leadership)
-            stack.push_async_callback(self.market.close)
-            self.venue = Venue(self.market.board, self.clock, hours_for(self.settings))
-            self.matcher = Matcher(self.database, self.venue)
-            self.market.tell(self.matcher.heard_prices)
-            self.leadership.listen(ORDERS, self.matcher.heard_of)
-            teller = self._open_feed()
-            await self.leadership.elect()
-            await self.market.load(follows=not self.leadership.leads)
-            statements = Statements(self.market.board)
-            snapshots = SnapshotRecorder(statements, self.clock, self.standing.is_open)
-            self.ledger = Ledger(
-                self.database,
-                hooks=[snapshots.after_batch, self._tell_leader, teller.after_batch],
-                listeners=[self.matcher.heard_orders, teller.heard],
-                check=self.standing.check,
-                clock=self.clock,
-            )
-            stack.push_async_callback(self.ledger.close)
-            performance = Performance(
-                self.database, self.ledger, self.market.board, self.clock, self.settings.timezone
-            )
-            stack.push_async_callback(performance.close)
-            margin = MarginWatch(
-                self.database,
-                self.ledger,
-                self.venue,
-                self.leadership,
-                self.settings.timezone,
-                self.standing.is_open,
-            )
-            self._share_out(snapshots, margin)
-            stack.push_async_callback(self.leadership.stop)
-            self.leadership.start()
-            stack.push_async_callback(self.supervisor.stop)
-            self.supervisor.start("election", self.leadership.run)
-            self.supervisor.start(
-                "performance", lambda: keep_warm(performance, self.database, self.clock)
-            )
-            self._run_feed(teller)
-            stack.callback(self.stop_streams)
-            state.database = self.database
-            state.market = self.market
-            state.ledger = self.ledger
-            state.feed = self.feed
-            state.venue = self.venue
-            state.statements = statements
-            state.performance = performance
-            state.standing = self.standing
-            state.keeper = self.keeper
-            state.access = access
-            yield
-
-    def in_trouble(self) -> list[str]:
-        """Return the names of the background tasks that failed lately."""
-        return self.supervisor.in_trouble() + self.leadership.in_trouble()
-
-    def _open_feed(self) -> Teller:
-        """Make the feed, and have it listen to the other processes."""
-        self.feed = Feed(lambda data: bytes(written(data)), shared=self.leadership.shared)
-        self.leadership.listen(EVENTS, self.feed.heard, missed=self.feed.begin_anew)
-        return Teller(self.feed, self.database)
-
-    def _run_feed(self, teller: Teller) -> None:
-        self.supervisor.start("heartbeat", lambda: self.feed.beat(self.clock))
-        if self.feed.shared:
-            self.supervisor.start("events", lambda: teller.receive(self.ledger))
-
-    def _share_out(self, snapshots: SnapshotRecorder, margin: MarginWatch) -> None:
-        """Say what the one process does that leads, and what the others do."""
-        leadership, market = self.leadership, self.market
-        thinner = SnapshotThinner(self.database, self.clock, self.standing.is_open)
-        leadership.while_leading("feed", market.lead)
-        leadership.while_leading("recorder", market.run_recorder)
-        leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
-        leadership.while_leading("thinning", lambda: thinner.run(leadership))
-        leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
-        leadership.while_leading("margin", margin.run)
-        leadership.while_leading("proof", self.keeper.run)
-        leadership.while_following("prices", market.follow)
-        leadership.while_following("demand", market.tell_demand)
-
-    def _tell_leader(self, connection: Connection, batch: Batch) -> None:
-        """Tell the process that matches of the orders that a batch of this one changed."""
-        if self.leadership.shared and not self.leadership.leads:
-            tell_of(connection, batch.orders)
-
-    def stop_streams(self) -> None:
-        """End every open stream: a server would wait for them for ever."""
-        self.market.stream.close()
-        self.feed.close()
 
 
 def create_app(

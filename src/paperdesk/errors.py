@@ -29,6 +29,14 @@ class InvalidRequest(Refused):
     status = 422
 
 
+class NotUnderstood(Refused):
+    """The body of an alert is of no form that the desk knows; it was kept."""
+
+    code = "NOT_UNDERSTOOD"
+    title = "The alert is not understood"
+    status = 400
+
+
 class Unauthenticated(Refused):
     """No valid key came with the request."""
 

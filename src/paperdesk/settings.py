@@ -110,7 +110,6 @@ class Settings(BaseSettings):
     )
     unused: ClassVar[frozenset[str]] = frozenset(
         {
-            "webhook_rate_per_minute",
             "fetch_interval_minutes",
             "openrouter_api_key",
             "llm_mock",
@@ -139,7 +138,9 @@ class Settings(BaseSettings):
     )
     massive_url: str = "https://api.massive.com"
     massive_interval_seconds: float = Field(default=15.0, ge=1, le=3600)
-    webhook_rate_per_minute: int = Field(default=10, ge=1, le=10_000)
+    public_url: str | None = None
+    secret: SecretStr | None = Field(default=None, min_length=32)
+    webhook_rate_per_minute: int = Field(default=10, ge=1, le=1_000_000)
     fetch_interval_minutes: int = Field(
         default=5,
         ge=1,

@@ -68,6 +68,7 @@ class Action(StrEnum):
     signal_rejected = "signal.rejected"
     signal_failed = "signal.failed"
     signal_replayed = "signal.replayed"
+    signal_approved = "signal.approved"
     signal_dismissed = "signal.dismissed"
     killswitch_engaged = "killswitch.engaged"
     killswitch_released = "killswitch.released"

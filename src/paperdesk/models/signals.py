@@ -86,9 +86,10 @@ class Signal(Base):
     __tablename__ = "signals"
     __table_args__ = (
         CheckConstraint("length(signal_id) = 64", name="signal_id_length"),
+        Index(None, "webhook_id", "ticker", "id"),
         # Unfinished ones alone: nearly all are finished, and never in it.
         Index(
-            None,
+            "ix_signals_queued",
             "webhook_id",
             "ticker",
             "id",
@@ -107,7 +108,7 @@ class Signal(Base):
         server_default=DEFAULT_ACCOUNT,
         index=True,
     )
-    webhook_id: Mapped[Id | None] = mapped_column(ForeignKey("webhooks.id"), index=True)
+    webhook_id: Mapped[Id | None] = mapped_column(ForeignKey("webhooks.id"))
     payload: Mapped[Any | None] = mapped_column(JsonType)
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     understood: Mapped[Any | None] = mapped_column(JsonType)

@@ -93,7 +93,7 @@ class Access:
         if await self.is_open():
             return ANYBODY, LOCAL
         if credential is not None:
-            self._refuse(scope)
+            self.count_failure(scope)
         raise Unauthenticated(ASK_FOR_A_KEY)
 
     async def close(self) -> None:
@@ -112,8 +112,8 @@ class Access:
         self.keyring.note_use(known, now)
         return principal, known.actor
 
-    def _refuse(self, scope: Scope) -> None:
-        """Count a key that is not valid. Raises RateLimited after too many of one address.
+    def count_failure(self, scope: Scope) -> None:
+        """Count a key or token that is not valid. Raises RateLimited after too many of one address.
 
         A valid key is let in all the same: nobody guesses 256 bits, and one broken client must not
         lock out whoever shares its address.
@@ -121,8 +121,8 @@ class Access:
         now = self._clock.now()
         if wait := self._attempts.fail(client_address(scope, self._trusted), now):
             raise RateLimited(
-                "Too many keys that are not valid came from this address. Wait, then send a valid "
-                "one.",
+                "Too many keys or tokens that are not valid came from this address. Wait, then "
+                "send a valid one.",
                 wait,
             )
 

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError
 from paperdesk.db.engine import Database
 from paperdesk.db.failures import is_lock_timeout, was_rolled_back
 from paperdesk.errors import Busy
-from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.outcomes import (
     AccountHeld,
     OutcomeUnknown,
@@ -41,17 +40,19 @@ _PAUSE = 0.005
 _RETRYABLE = frozenset({"40001", "40P01"})
 
 
-Book = Callable[[Connection, Sequence[Pending]], Batch]
+T = TypeVar("T")
+
+Book = Callable[[Connection, Sequence[Pending]], T]
 """Runs a batch in the connection's open transaction; returns what it changed."""
 
-Publish = Callable[[Batch], None]
+Publish = Callable[[T], None]
 """Takes what a batch changed that was committed."""
 
 
-class ThreadLane:
+class ThreadLane(Generic[T]):
     """SQLite: a thread, started with the first command."""
 
-    def __init__(self, database: Database, book: Book, publish: Publish) -> None:
+    def __init__(self, database: Database, book: Book[T], publish: Publish[T]) -> None:
         self._database = database
         self._book_in = book
         self._publish = publish
@@ -132,7 +133,7 @@ class ThreadLane:
         else:
             self._publish(changed)
 
-    def _transact(self, batch: Sequence[Pending]) -> Batch:
+    def _transact(self, batch: Sequence[Pending]) -> T:
         committing = False
         try:
             with self._database.sync_engine.connect() as connection:
@@ -147,10 +148,10 @@ class ThreadLane:
         return changed
 
 
-class TaskLane:
+class TaskLane(Generic[T]):
     """PostgreSQL: a task that runs the same commands through the async driver."""
 
-    def __init__(self, database: Database, book: Book, publish: Publish) -> None:
+    def __init__(self, database: Database, book: Book[T], publish: Publish[T]) -> None:
         self._database = database
         self._book_in = book
         self._publish = publish
@@ -218,7 +219,7 @@ class TaskLane:
         else:
             self._publish(changed)
 
-    async def _transact_again(self, batch: Sequence[Pending]) -> Batch:
+    async def _transact_again(self, batch: Sequence[Pending]) -> T:
         """Book a batch, whole and anew where it lost against another process."""
         for attempt in range(1, _RETRIES):
             try:
@@ -229,7 +230,7 @@ class TaskLane:
                 await asyncio.sleep(_PAUSE * attempt)
         return await self._transact(batch)
 
-    async def _transact(self, batch: Sequence[Pending]) -> Batch:
+    async def _transact(self, batch: Sequence[Pending]) -> T:
         committing = False
         try:
             async with self._database.lane.connect() as connection:
@@ -244,6 +245,12 @@ class TaskLane:
                 raise OutcomeUnknown from error
             raise
         return changed
+
+
+def lane_for(database: Database, book: Book[T], publish: Publish[T]) -> ThreadLane[T] | TaskLane[T]:
+    """Return the lane that a database needs."""
+    kind = ThreadLane[T] if database.dialect == "sqlite" else TaskLane[T]
+    return kind(database, book, publish)
 
 
 def _check_transaction(connection: Connection) -> None:

@@ -41,10 +41,11 @@ class Command(Protocol[T_co]):
 class Pending:
     """A command that waits for its booking; `answer` is set only after COMMIT.
 
-    `actor` and `request_id` say who submitted it.
+    `command` is one of the ledger, or what another lane takes: it waits behind those with the same
+    `account_id`. `actor` and `request_id` say who submitted it.
     """
 
-    command: Command[Any]
+    command: Any
     answer: asyncio.Future[Any]
     actor: Actor = SYSTEM
     request_id: str | None = None

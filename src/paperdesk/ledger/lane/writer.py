@@ -23,7 +23,7 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.current import CurrentViews
-from paperdesk.ledger.lane.lanes import TaskLane, ThreadLane
+from paperdesk.ledger.lane.lanes import lane_for
 from paperdesk.ledger.lane.outcomes import Spoiled
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
@@ -69,8 +69,7 @@ class Ledger:
         self._views: dict[str, AccountView] = {}
         self._publishing = threading.Lock()
         self._current = CurrentViews(database, self._views, self._publish)
-        lane = ThreadLane if database.dialect == "sqlite" else TaskLane
-        self._lane = lane(database, self._book, self._publish_all)
+        self._lane = lane_for(database, self._book, self._publish_all)
 
     async def submit(self, command: Command[T]) -> Booked[T]:
         """Book a command and return what came of it, after it was committed.

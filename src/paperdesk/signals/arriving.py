@@ -1,0 +1,286 @@
+"""Taking a delivery into the inbox, within an open transaction: what is new, what is a duplicate.
+
+No read decides that: `signal_id` is unique, and an insert that meets it counts a duplicate instead.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, bindparam, case, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from paperdesk.errors import RateLimited
+from paperdesk.models import Base, DeskMeta, Signal, SignalStatus, Webhook, WebhookMode
+from paperdesk.signals import killswitch
+from paperdesk.signals.limits import why_not
+from paperdesk.signals.missing import missed_before
+from paperdesk.signals.reading.dedupe import DedupeKey
+from paperdesk.signals.reading.model import NotUnderstood, Understood
+from paperdesk.signals.terms import limits_of, taking_of
+
+_SIGNALS: Final[Table] = Base.metadata.tables["signals"]
+_WINDOWS: Final[Table] = Base.metadata.tables["signal_windows"]
+_MINUTE: Final = 60
+
+_ON_ARRIVAL: Final = {
+    WebhookMode.record: SignalStatus.recorded,
+    WebhookMode.propose: SignalStatus.received,
+    WebhookMode.execute: SignalStatus.queued,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One signal of a delivery: what it says, its key, and what is kept of its body."""
+
+    said: Understood | NotUnderstood
+    key: DedupeKey
+    payload: Any
+    raw: bytes | None
+    replay_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A delivery to a webhook, read and ready to be kept."""
+
+    webhook_id: str
+    elements: Sequence[Element]
+    at: datetime
+    rate_per_minute: int
+    """What the desk allows a webhook that has no rate of its own."""
+
+    @property
+    def account_id(self) -> str:
+        """Whose turn it takes: each webhook waits behind its own deliveries alone."""
+        return self.webhook_id
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A signal as it stands in the inbox after a delivery, whether that was its first or not."""
+
+    signal_id: str
+    user_id: str
+    webhook_id: str
+    ticker: str | None
+    status: SignalStatus
+    order_id: str | None
+    outcome: str | None
+    error: str | None
+    duplicates: int
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this delivery was its first."""
+        return not self.duplicates
+
+
+def take_in(connection: Connection, webhook: Webhook, arrival: Arrival) -> list[Stored]:
+    """Keep a delivery, and return its signals. Raises RateLimited, and has kept nothing new then.
+
+    `webhook` is its row, locked; its allowance is changed and is to be written.
+    """
+    stopped = killswitch.why_stopped(_switches(connection), webhook)
+    stored = [_keep(connection, webhook, arrival, element, stopped) for element in arrival.elements]
+    new = [each.signal_id for each in stored if each.is_new]
+    counted = any(
+        each.is_new and element.replay_of is None
+        for each, element in zip(stored, arrival.elements, strict=True)
+    )
+    if counted:
+        wait = _spend(webhook, arrival)
+        if wait is not None:
+            connection.execute(delete(_SIGNALS).where(_SIGNALS.c.signal_id.in_(new)))
+            raise _too_fast(webhook, arrival, wait)
+    return stored
+
+
+def _keep(
+    connection: Connection,
+    webhook: Webhook,
+    arrival: Arrival,
+    element: Element,
+    stopped: str | None,
+) -> Stored:
+    said = element.said
+    status, error = _first_status(webhook, element, arrival.at, stopped)
+    ticker = said.ticker if isinstance(said, Understood) else None
+    processed = status not in {SignalStatus.received, SignalStatus.queued}
+    row = {
+        "signal_id": _signal_id(connection, webhook, element, arrival.at),
+        "user_id": webhook.user_id,
+        "webhook_id": webhook.id,
+        "payload": element.payload,
+        "raw": element.raw,
+        "understood": said.model_dump(mode="json", exclude_defaults=True),
+        "status": status,
+        "processed": processed,
+        "processed_at": arrival.at if processed else None,
+        "error": error,
+        "attempts": 0,
+        "duplicates": 0,
+        "received_at": arrival.at,
+        "last_seen_at": arrival.at,
+        "ticker": ticker,
+        "sent_at": said.sent_at if isinstance(said, Understood) else None,
+        "missed": missed_before(connection, webhook.id, said),
+        "replay_of": element.replay_of,
+    }
+    found = connection.execute(_insert_or_count(connection.dialect.name), row).one()
+    return Stored(*found)
+
+
+@cache
+def _insert_or_count(dialect: str) -> Any:
+    """Return the INSERT that counts a duplicate where the signal is there already."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(Signal)
+    return statement.on_conflict_do_update(
+        index_elements=["signal_id"],
+        set_={
+            "duplicates": _SIGNALS.c.duplicates + 1,
+            "last_seen_at": statement.excluded.last_seen_at,
+        },
+    ).returning(
+        _SIGNALS.c.signal_id,
+        _SIGNALS.c.user_id,
+        _SIGNALS.c.webhook_id,
+        _SIGNALS.c.ticker,
+        _SIGNALS.c.status,
+        _SIGNALS.c.order_id,
+        _SIGNALS.c.outcome,
+        _SIGNALS.c.error,
+        _SIGNALS.c.duplicates,
+    )
+
+
+def _signal_id(connection: Connection, webhook: Webhook, element: Element, at: datetime) -> str:
+    """Return the id of a signal: the same for all deliveries of it, and for no other."""
+    said = [webhook.id, element.key.key]
+    if not element.key.for_ever:
+        window = timedelta(seconds=taking_of(webhook).window_seconds)
+        first = _first_arrival(connection, webhook.id, _digest(said), at, window)
+        said.append(first.isoformat())
+    return _digest(said)
+
+
+def _digest(said: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _first_arrival(
+    connection: Connection, webhook_id: str, key: str, at: datetime, window: timedelta
+) -> datetime:
+    """Return when a body first came, within its window; this is its first arrival else.
+
+    One statement: of two that come at once, the second sees what the first made of it.
+    """
+    values = {"webhook_id": webhook_id, "dedupe_key": key, "at": at, "over": at - window}
+    return connection.execute(_open_window(connection.dialect.name), values).scalar_one()
+
+
+@cache
+def _open_window(dialect: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    first = _WINDOWS.c.first_arrival
+    statement = insert(_WINDOWS).values(first_arrival=bindparam("at", type_=first.type))
+    over = bindparam("over", type_=first.type)
+    return statement.on_conflict_do_update(
+        index_elements=["webhook_id", "dedupe_key"],
+        set_={
+            "first_arrival": case((first <= over, statement.excluded.first_arrival), else_=first)
+        },
+    ).returning(first)
+
+
+def _first_status(
+    webhook: Webhook, element: Element, at: datetime, stopped: str | None
+) -> tuple[SignalStatus, str | None]:
+    """Return where a signal stands on arrival, and why where that is its end."""
+    said = element.said
+    if isinstance(said, NotUnderstood):
+        return SignalStatus.failed, said.reason
+    if webhook.mode is WebhookMode.record:
+        return SignalStatus.recorded, None
+    refusal = stopped or why_not(
+        said, limits_of(webhook), at, is_replay=element.replay_of is not None
+    )
+    if refusal is not None:
+        return SignalStatus.rejected, refusal
+    return _ON_ARRIVAL[webhook.mode], None
+
+
+def _switches(connection: Connection) -> dict[str, Any]:
+    query = select(DeskMeta.key, DeskMeta.value).where(DeskMeta.key.startswith(killswitch.KEY))
+    return dict(connection.execute(query).all())  # pyright: ignore[reportArgumentType]
+
+
+def _spend(webhook: Webhook, arrival: Arrival) -> float | None:
+    """Take one delivery off the allowance of a webhook; return the seconds to wait if none is left.
+
+    The generic cell rate algorithm: a minute's allowance may come at once, and grows back evenly.
+    """
+    rate = _rate(webhook, arrival)
+    each = timedelta(seconds=_MINUTE / rate)
+    whole_again = max(webhook.allowance_at or arrival.at, arrival.at) + each
+    beyond = whole_again - arrival.at - timedelta(seconds=_MINUTE)
+    if beyond > timedelta(0):
+        return beyond.total_seconds()
+    webhook.allowance_at = whole_again
+    return None
+
+
+def _rate(webhook: Webhook, arrival: Arrival) -> int:
+    return limits_of(webhook).rate_per_minute or arrival.rate_per_minute
+
+
+def _too_fast(webhook: Webhook, arrival: Arrival, wait: float) -> RateLimited:
+    refusal = RateLimited(
+        f"This webhook takes {_rate(webhook, arrival)} signals a minute. Nothing was kept; send it "
+        "again later, or raise its rate_per_minute."
+    )
+    refusal.retry_after = max(1, round(wait + 0.5))
+    return refusal
+
+
+def locked(connection: Connection, webhook_ids: Sequence[str]) -> dict[str, Webhook]:
+    """Return the rows of webhooks, locked against every other process, by their ids."""
+    columns = [_FIELDS[name] for name in _READ]
+    query = (
+        select(*columns)
+        .where(Webhook.id.in_(sorted(webhook_ids)))
+        .order_by(Webhook.id)
+        # Not against those that refer to the row, as each new signal does.
+        .with_for_update(key_share=True)
+    )
+    rows = connection.execute(query).all()
+    return {row.id: Webhook(**dict(zip(_READ, row, strict=True))) for row in rows}
+
+
+def write_allowances(connection: Connection, webhooks: Sequence[Webhook]) -> None:
+    """Write what is left of the allowances of webhooks."""
+    if webhooks:
+        connection.execute(
+            update(Webhook)
+            .where(Webhook.id == bindparam("webhook"))
+            .values(allowance_at=bindparam("allowance")),
+            [{"webhook": each.id, "allowance": each.allowance_at} for each in webhooks],
+        )
+
+
+_READ: Final = (
+    "id",
+    "user_id",
+    "mode",
+    "enabled",
+    "limits",
+    "settings",
+    "allowance_at",
+    "deleted_at",
+)
+_FIELDS: Final = Webhook.__mapper__.columns

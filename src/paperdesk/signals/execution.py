@@ -1,0 +1,374 @@
+"""The command that makes an order of a signal: both are booked in one transaction, or neither.
+
+It runs in the ledger's writer, under the account's lock. Whatever it finds out, it writes into the
+signal's row, so that `status` says what happened in the very transaction in which it did.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, Table, exists, func, select, update
+
+from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused, UnknownTicker
+from paperdesk.ledger.booking import value_of
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import (
+    Base,
+    DeskMeta,
+    Order,
+    OrderLeg,
+    OrderStatus,
+    Side,
+    SignalStatus,
+    Webhook,
+)
+from paperdesk.orders import linked
+from paperdesk.orders.commands.place_order import Placed, Sender, enter_order, order_from
+from paperdesk.orders.filling import shares_of
+from paperdesk.orders.terms import Terms
+from paperdesk.orders.venue import Venue
+from paperdesk.signals import killswitch
+from paperdesk.signals.arriving import Stored
+from paperdesk.signals.deciding import Decision, Situation, decide
+from paperdesk.signals.limits import Effect, why_not, why_not_so
+from paperdesk.signals.reading.model import Quantity, Understood
+from paperdesk.signals.telling import event_of, line_of
+from paperdesk.signals.terms import Limits, taking_of
+
+SOURCE: Final = "webhook"
+MOST_ATTEMPTS: Final = 8
+"""After so many a signal that found no price, or that broke off, is given up."""
+
+_SIGNALS: Final[Table] = Base.metadata.tables["signals"]
+_WEBHOOKS: Final[Table] = Base.metadata.tables["webhooks"]
+_LONGEST_PAUSE: Final = 60
+
+
+class Fate(StrEnum):
+    """What came of one try to execute a signal."""
+
+    ended = "ended"
+    """It is executed or rejected, or was given up."""
+    waits = "waits"
+    """It is tried again later, or a signal before it has to be first."""
+    gone = "gone"
+    """It is not this process's to execute any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What came of one try, and the signal's row as it is now; None where it is gone."""
+
+    fate: Fate
+    order: Order | None = None
+    change: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteSignal:
+    """Execute a signal that this process has on lease.
+
+    `unknown` is what its ticker was refused with where there is none.
+    """
+
+    account_id: str
+    signal_id: str
+    lease: str
+    venue: Venue
+    zone: ZoneInfo
+    unknown: UnknownTicker | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its order, which is placed once whatever happens."""
+        return self.signal_id
+
+    def __call__(self, books: Books) -> Executed:
+        """Execute it. Refuses nothing: what stands against it is written into its row."""
+        row = self._row(books)
+        if row is None:
+            return Executed(Fate.gone)
+        if _is_behind(books, row):
+            change: dict[str, Any] = {"lease": None, "attempts": row.attempts - 1}
+            return self._write(books, row, Fate.waits, change)
+        now = self.venue.clock.now()
+        earlier = books.order_under(self.account_id, self.signal_id)
+        if earlier is not None:
+            return self._ended(books, row, SignalStatus.executed, now, earlier)
+        before = books.traces()
+        try:
+            return self._execute(books, row, now)
+        except Refused as refusal:
+            if books.traces() != before:
+                # The writer takes back what it left, and says so.
+                raise
+            if isinstance(refusal, PriceUnavailable):
+                return self._later(books, row, now, refusal)
+            return self._ended(books, row, SignalStatus.rejected, now, error=str(refusal))
+
+    def _row(self, books: Books) -> Row[Any] | None:
+        """Return the signal with its webhook, if it still waits and is this process's; locked."""
+        query = (
+            select(
+                _SIGNALS.c.id,
+                _SIGNALS.c.webhook_id,
+                _SIGNALS.c.ticker,
+                _SIGNALS.c.understood,
+                _SIGNALS.c.attempts,
+                _SIGNALS.c.replay_of,
+                _SIGNALS.c.user_id,
+                _WEBHOOKS.c.name,
+                _WEBHOOKS.c.strategy,
+                _WEBHOOKS.c.enabled,
+                _WEBHOOKS.c.deleted_at,
+                _WEBHOOKS.c.limits,
+                _WEBHOOKS.c.settings,
+            )
+            .join(_WEBHOOKS, _WEBHOOKS.c.id == _SIGNALS.c.webhook_id)
+            .where(
+                _SIGNALS.c.signal_id == self.signal_id,
+                _SIGNALS.c.status == SignalStatus.queued,
+                _SIGNALS.c.lease == self.lease,
+            )
+            .with_for_update(of=_SIGNALS)
+        )
+        row: Row[Any] | None = books.connection.execute(query).one_or_none()  # pyright: ignore[reportAssignmentType]
+        return row
+
+    def _execute(self, books: Books, row: Row[Any], now: datetime) -> Executed:
+        if row.attempts > MOST_ATTEMPTS:
+            return self._ended(
+                books,
+                row,
+                SignalStatus.failed,
+                now,
+                error=f"It was given up: {MOST_ATTEMPTS} tries broke off.",
+            )
+        said = Understood.model_validate(row.understood)
+        limits = Limits.model_validate(row.limits or {})
+        refusal = killswitch.why_stopped(_switches(books), _webhook(row)) or why_not(
+            said, limits, now, is_replay=row.replay_of is not None
+        )
+        if refusal is not None:
+            return self._ended(books, row, SignalStatus.rejected, now, error=refusal)
+        if self.unknown is not None:
+            raise self.unknown
+        decision = decide(said, self._situation(books, row, said))
+        if decision.cancels:
+            canceled = books.open_orders(self.account_id, said.ticker)
+            linked.cancel(books, canceled, now, "A signal canceled it.")
+            outcome = f"Canceled {len(canceled)} open order(s) of {said.ticker}."
+            return self._ended(books, row, SignalStatus.executed, now, outcome=outcome)
+        if decision.terms is None:
+            return self._ended(
+                books, row, SignalStatus.executed, now, outcome=" ".join(decision.notes)
+            )
+        return self._place(books, row, said, decision, limits, now)
+
+    def _place(
+        self,
+        books: Books,
+        row: Row[Any],
+        said: Understood,
+        decision: Decision,
+        limits: Limits,
+        now: datetime,
+    ) -> Executed:
+        terms = decision.terms
+        assert terms is not None  # noqa: S101 - the caller looked
+        terms.check()
+        terms.check_entry(self.venue.board.price_of(terms.ticker))
+        sender = Sender(
+            self.account_id,
+            SOURCE,
+            self.signal_id,
+            row.strategy or said.strategy or row.name,
+            said.note or said.order_name,
+        )
+        order = order_from(sender, terms, self.venue, now)
+        order.signal_id = self.signal_id
+        order.leg = OrderLeg.single
+        effect = self._effect(books, order)
+        today = self._opened_today(books, row, limits, now)
+        refusal = why_not_so(effect, limits, now, self.zone, today)
+        if refusal is not None:
+            return self._ended(books, row, SignalStatus.rejected, now, error=refusal)
+        if decision.closes:
+            self._make_way(books, terms, now)
+        placed = enter_order(books, order, linked.legs_of(order, terms), self.venue)
+        return self._ended(
+            books,
+            row,
+            SignalStatus.executed,
+            now,
+            placed.order,
+            outcome=" ".join([_told(placed), *decision.notes]),
+            notional=effect.notional,
+        )
+
+    def _situation(self, books: Books, row: Row[Any], said: Understood) -> Situation:
+        account = books.account(self.account_id)
+        board = self.venue.board
+        price = self.venue.last_known(said.ticker).price
+        equity = account.cash
+        for ticker in account.tickers():
+            held = account.holding(ticker)
+            latest = board.latest(ticker)
+            equity += held.cost_basis if latest is None else value_of(held.quantity, latest.price)
+        default = taking_of(_webhook(row)).default_quantity
+        return Situation(
+            account.holding(said.ticker).quantity,
+            price,
+            equity,
+            Quantity(amount=default.amount, kind=default.kind) if default else None,
+        )
+
+    def _effect(self, books: Books, order: Order) -> Effect:
+        account = books.account(self.account_id)
+        price = order.limit_price or order.stop_price or self.venue.last_known(order.ticker).price
+        waiting = sum(
+            (
+                linked.still_to_fill(other)
+                for other in books.open_orders(self.account_id, order.ticker)
+                if other.side is order.side
+                and other.quantity is not None
+                and not linked.is_exit(other)
+            ),
+            Decimal(0),
+        )
+        return Effect(
+            order.side,
+            account.holding(order.ticker).quantity,
+            shares_of(order, price),
+            waiting,
+            price,
+        )
+
+    def _opened_today(self, books: Books, row: Row[Any], limits: Limits, now: datetime) -> Decimal:
+        """Return what the webhook's signals opened since midnight; 0 where nobody asks."""
+        if limits.max_notional_per_day is None:
+            return Decimal(0)
+        midnight = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        query = select(func.coalesce(func.sum(_SIGNALS.c.notional), Decimal(0))).where(
+            _SIGNALS.c.webhook_id == row.webhook_id, _SIGNALS.c.processed_at >= midnight
+        )
+        return books.connection.execute(query).scalar_one()
+
+    def _make_way(self, books: Books, terms: Terms, now: datetime) -> None:
+        """Cancel what would close the position too, once it is sure that the order is placed."""
+        if self.venue.trades(now, terms.time_in_force, extended=terms.extended_hours):
+            self.venue.fresh(terms.ticker)
+        closing = [
+            order
+            for order in books.open_orders(self.account_id, terms.ticker)
+            if order.side is terms.side and order.status is not OrderStatus.held
+        ]
+        linked.cancel(books, closing, now, "A signal closed its position.")
+
+    def _later(
+        self, books: Books, row: Row[Any], now: datetime, refusal: PaperdeskError
+    ) -> Executed:
+        if row.attempts >= MOST_ATTEMPTS:
+            text = f"It was given up after {row.attempts} tries: {refusal}"
+            return self._ended(books, row, SignalStatus.failed, now, error=text)
+        pause = timedelta(seconds=min(2 ** (row.attempts - 1), _LONGEST_PAUSE))
+        change = {"lease": None, "next_attempt_at": now + pause, "error": str(refusal)}
+        return self._write(books, row, Fate.waits, change)
+
+    def _ended(
+        self,
+        books: Books,
+        row: Row[Any],
+        status: SignalStatus,
+        now: datetime,
+        order: Order | None = None,
+        *,
+        outcome: str | None = None,
+        error: str | None = None,
+        notional: Decimal | None = None,
+    ) -> Executed:
+        change: dict[str, Any] = {
+            "status": status,
+            "processed": True,
+            "processed_at": now,
+            "order_id": order.id if order else None,
+            "outcome": outcome,
+            "error": error,
+            "notional": notional,
+            "lease": None,
+            "next_attempt_at": None,
+        }
+        return self._write(books, row, Fate.ended, change, order)
+
+    def _write(
+        self,
+        books: Books,
+        row: Row[Any],
+        fate: Fate,
+        change: dict[str, Any],
+        order: Order | None = None,
+    ) -> Executed:
+        books.connection.execute(
+            update(_SIGNALS).where(_SIGNALS.c.signal_id == self.signal_id).values(**change)
+        )
+        if fate is Fate.ended:
+            stored = Stored(
+                self.signal_id,
+                self.account_id,
+                row.webhook_id,
+                row.ticker,
+                change["status"],
+                change["order_id"],
+                change["outcome"],
+                change["error"],
+                duplicates=0,
+            )
+            books.note(line_of(stored))
+            books.tell(event_of(stored))
+        return Executed(fate, order, change)
+
+
+def _is_behind(books: Books, row: Row[Any]) -> bool:
+    """Say whether a signal before this one, of the same webhook and ticker, is not executed yet."""
+    before = exists().where(
+        _SIGNALS.c.webhook_id == row.webhook_id,
+        _SIGNALS.c.ticker == row.ticker,
+        _SIGNALS.c.id < row.id,
+        _SIGNALS.c.status == SignalStatus.queued,
+    )
+    return bool(books.connection.execute(select(before)).scalar())
+
+
+def _switches(books: Books) -> dict[str, Any]:
+    query = select(DeskMeta.key, DeskMeta.value).where(DeskMeta.key.startswith(killswitch.KEY))
+    return dict(books.connection.execute(query).all())  # pyright: ignore[reportArgumentType]
+
+
+def _webhook(row: Row[Any]) -> Webhook:
+    return Webhook(
+        id=row.webhook_id,
+        user_id=row.user_id,
+        enabled=row.enabled,
+        deleted_at=row.deleted_at,
+        limits=row.limits,
+        settings=row.settings,
+    )
+
+
+def _told(placed: Placed) -> str:
+    """Return in a sentence what became of an order."""
+    order = placed.order
+    size = (
+        f"{order.quantity.normalize():f} {order.ticker}"
+        if order.quantity is not None
+        else f"${order.notional:,.2f} of {order.ticker}"
+    )
+    verb = "Bought" if order.side is Side.buy else "Sold"
+    if order.status is OrderStatus.filled and order.filled_avg_price is not None:
+        shares, price = order.filled_quantity.normalize(), order.filled_avg_price.normalize()
+        return f"{verb} {shares:f} {order.ticker} at {price:f}."
+    return f"Placed an order to {order.side} {size}; it is {order.status}."

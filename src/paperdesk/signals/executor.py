@@ -1,0 +1,212 @@
+"""The task that has queued signals executed, those of each webhook and ticker in their order.
+
+The queue is the table. What is taken from it is leased first, with its attempt counted, so that one
+that brings the process down is given up in the end; then the ledger's writer executes it, and
+writes what came of it in the transaction that books. One process of a desk does this: the leader.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import Table, event, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from paperdesk.audit.actor import Actor, ActorKind, acting
+from paperdesk.db.engine import Database
+from paperdesk.errors import Busy, PaperdeskError, ReadOnly, UnknownOutcome, UnknownTicker
+from paperdesk.ids import new_id
+from paperdesk.ledger.lane.writer import Ledger
+from paperdesk.market.feed import Market
+from paperdesk.models import Base, SignalStatus
+from paperdesk.orders.placing import why_unpriced
+from paperdesk.orders.venue import Venue
+from paperdesk.runtime.leader import Leadership
+from paperdesk.runtime.tasks import happens_within
+from paperdesk.signals.execution import MOST_ATTEMPTS, ExecuteSignal
+from paperdesk.signals.inbox import SIGNALS
+
+AT_ONCE: Final = 64
+"""Signals taken from the queue at once: as many as the ledger books in one transaction."""
+PATIENCE: Final = 1.0
+"""Seconds after which the queue is looked at though nobody told of a signal."""
+_LOOKED_AT: Final = 1_000
+"""Signals looked at for those whose turn it is, where the first ones have to wait."""
+_PAUSE: Final = timedelta(seconds=1)
+
+_SIGNALS: Final[Table] = Base.metadata.tables["signals"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A signal that is on lease."""
+
+    signal_id: str
+    user_id: str
+    webhook_id: str
+    ticker: str
+
+
+class Executor:
+    """Takes signals from the queue for as long as this process leads."""
+
+    def __init__(
+        self,
+        database: Database,
+        leadership: Leadership,
+        ledger: Ledger,
+        market: Market,
+        venue: Venue,
+        timezone: str,
+    ) -> None:
+        self._database = database
+        self._leadership = leadership
+        self._ledger = ledger
+        self._market = market
+        self._venue = venue
+        self._zone = ZoneInfo(timezone)
+        self._lease = new_id()
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def heard(self, _about: object = None) -> None:
+        """Look at the queue soon: something was put there. From any thread."""
+        loop = self._loop
+        if loop is not None:
+            # A loop that was closed has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._woken.set)
+
+    def tell(self, session: AsyncSession) -> None:
+        """Have the queue looked at once a session has committed, by whichever process leads."""
+        if self._leadership.shared:
+            event.listen(session.sync_session, "before_commit", _notify, once=True)
+        event.listen(session.sync_session, "after_commit", self.heard, once=True)
+
+    async def run(self) -> None:
+        """Execute for ever."""
+        self._loop = asyncio.get_running_loop()
+        self._lease = new_id()
+        await self._reclaim()
+        while True:
+            self._woken.clear()
+            if not await self.execute():
+                await happens_within(self._woken, PATIENCE, self._venue.clock)
+
+    async def execute(self) -> int:
+        """Execute what can be executed now, and return how many signals were tried."""
+        claimed = await self._claim()
+        if claimed:
+            tickers = sorted({each.ticker for each in claimed})
+            refusals = await asyncio.gather(
+                *(why_unpriced(self._market, ticker) for ticker in tickers)
+            )
+            refused = dict(zip(tickers, refusals, strict=True))
+            await asyncio.gather(*(self._submit(each, refused[each.ticker]) for each in claimed))
+        return len(claimed)
+
+    async def _reclaim(self) -> None:
+        """Take back every lease: who had it leads no more, and can book nothing under it."""
+        async with self._leadership.write() as session:
+            await session.execute(
+                update(_SIGNALS)
+                .where(_SIGNALS.c.status == SignalStatus.queued, _SIGNALS.c.lease.is_not(None))
+                .values(lease=None)
+            )
+
+    async def _claim(self) -> list[_Claimed]:
+        """Lease the next signals, none behind another that has to wait."""
+        now = self._venue.clock.now()
+        query = (
+            select(
+                _SIGNALS.c.id,
+                _SIGNALS.c.signal_id,
+                _SIGNALS.c.user_id,
+                _SIGNALS.c.webhook_id,
+                _SIGNALS.c.ticker,
+                _SIGNALS.c.lease,
+                _SIGNALS.c.next_attempt_at,
+            )
+            .where(_SIGNALS.c.status == SignalStatus.queued)
+            .order_by(_SIGNALS.c.id)
+            .limit(_LOOKED_AT)
+        )
+        async with self._database.read() as session:
+            rows = (await session.execute(query)).all()
+        waiting: set[tuple[str, str]] = set()
+        claimed: dict[int, _Claimed] = {}
+        for row in rows:
+            queue = (row.webhook_id, row.ticker)
+            is_early = row.next_attempt_at is not None and row.next_attempt_at > now
+            if row.lease is not None or is_early or queue in waiting:
+                waiting.add(queue)
+            elif len(claimed) < AT_ONCE:
+                claimed[row.id] = _Claimed(row.signal_id, row.user_id, row.webhook_id, row.ticker)
+        if claimed:
+            async with self._leadership.write() as session:
+                await session.execute(
+                    update(_SIGNALS)
+                    .where(_SIGNALS.c.id.in_(claimed))
+                    .values(lease=self._lease, attempts=_SIGNALS.c.attempts + 1)
+                )
+        return list(claimed.values())
+
+    async def _submit(self, signal: _Claimed, unpriced: PaperdeskError | None) -> None:
+        """Have one executed; put it back where it could not even be tried."""
+        acting.set(Actor(ActorKind.webhook, signal.webhook_id))
+        command = ExecuteSignal(
+            signal.user_id,
+            signal.signal_id,
+            self._lease,
+            self._venue,
+            self._zone,
+            unpriced if isinstance(unpriced, UnknownTicker) else None,
+        )
+        try:
+            await self._ledger.submit(command)
+        except (Busy, ReadOnly, UnknownOutcome) as error:
+            await self._put_back(signal, error, was_tried=False)
+        except Exception as error:
+            log.exception("signal.not_executed", signal=signal.signal_id)
+            await self._put_back(signal, error, was_tried=True)
+
+    async def _put_back(self, signal: _Claimed, error: Exception, *, was_tried: bool) -> None:
+        """Give a lease back, for a later try; one that breaks off again and again is given up."""
+        now: datetime = self._venue.clock.now()
+        text = (
+            str(error) if isinstance(error, PaperdeskError) else "The desk met an error of its own."
+        )
+        mine = (
+            _SIGNALS.c.signal_id == signal.signal_id,
+            _SIGNALS.c.status == SignalStatus.queued,
+            _SIGNALS.c.lease == self._lease,
+        )
+        change: dict[Any, Any] = {"lease": None, "next_attempt_at": now + _PAUSE, "error": text}
+        if not was_tried:
+            change["attempts"] = _SIGNALS.c.attempts - 1
+        given_up = {
+            "lease": None,
+            "status": SignalStatus.failed,
+            "processed": True,
+            "processed_at": now,
+            "error": f"It was given up after {MOST_ATTEMPTS} tries: {text}",
+        }
+        async with self._leadership.write() as session:
+            if was_tried:
+                await session.execute(
+                    update(_SIGNALS)
+                    .where(*mine, _SIGNALS.c.attempts >= MOST_ATTEMPTS)
+                    .values(**given_up)
+                )
+            await session.execute(update(_SIGNALS).where(*mine).values(**change))
+
+
+def _notify(session: Session) -> None:
+    session.execute(select(func.pg_notify(SIGNALS, "")))

@@ -1,0 +1,57 @@
+"""The kill switch: while it is on, no signal trades, and those that wait are refused.
+
+There is one for the desk and one for each account, facts in `desk_meta` that outlive a restart and
+that every process sees in the transaction that books; a webhook has its own in `enabled`.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from paperdesk.db.types import format_utc
+from paperdesk.models import DeskMeta, Webhook
+
+KEY: Final = "killswitch"
+"""The fact of the whole desk; that of an account has its id behind a colon."""
+
+
+def key_of(account_id: str | None) -> str:
+    """Return the name of the fact for an account; None: for the desk."""
+    return KEY if account_id is None else f"{KEY}:{account_id}"
+
+
+async def turn(
+    session: AsyncSession, account_id: str | None, at: datetime, reason: str | None, *, on: bool
+) -> bool:
+    """Turn a switch on or off; say whether that changed it."""
+    fact = await session.get(DeskMeta, key_of(account_id))
+    if on:
+        value = json.dumps({"since": format_utc(at), "reason": reason})
+        if fact is None:
+            session.add(DeskMeta(key=key_of(account_id), value=value))
+        return fact is None
+    await session.execute(delete(DeskMeta).where(DeskMeta.key == key_of(account_id)))
+    return fact is not None
+
+
+def state_of(fact: DeskMeta) -> dict[str, Any]:
+    """Return what a fact says: of which account, None for the desk, since when and why."""
+    return {"account_id": fact.key.partition(":")[2] or None, **json.loads(fact.value)}
+
+
+def why_stopped(switches: Mapping[str, Any], webhook: Webhook) -> str | None:
+    """Say why a webhook's signals do not trade; None: they do. `switches` are the facts."""
+    if webhook.deleted_at is not None:
+        return "The webhook was deleted."
+    for name, whose in ((KEY, "the desk"), (key_of(webhook.user_id), "the account")):
+        if (value := switches.get(name)) is not None:
+            fact = json.loads(value)
+            why = f": {fact['reason']}" if fact["reason"] else ""
+            return f"The kill switch of {whose} is on since {fact['since']}{why}."
+    if not webhook.enabled:
+        return "The webhook is off."
+    return None

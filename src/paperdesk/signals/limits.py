@@ -1,0 +1,106 @@
+"""What the limits of a webhook say of a signal: pure checks, each a sentence where it refuses.
+
+Whether a signal may trade at all is asked when it comes, and again in the transaction that books;
+how much it may trade only there. What closes or reduces a position passes the limits on size and
+the quiet hours: nobody should be kept in a position by them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from paperdesk.ledger.booking import value_of
+from paperdesk.models import Side
+from paperdesk.signals.reading.model import Understood
+from paperdesk.signals.terms import Limits
+
+
+def why_not(
+    said: Understood, limits: Limits, now: datetime, *, is_replay: bool = False
+) -> str | None:
+    """Say why a signal may not trade, whatever is held; None: it may."""
+    if limits.tickers is not None and said.ticker not in limits.tickers:
+        return f"This webhook does not trade {said.ticker}. Add it to the tickers of its limits."
+    age = None if said.sent_at is None else now - said.sent_at
+    if age is not None and not is_replay:
+        patience = [each for each in (limits.stale_after_seconds, said.max_lag) if each is not None]
+        if patience and age > timedelta(seconds=float(min(patience))):
+            return (
+                f"The alert is {age.total_seconds():.0f} s old, and {min(patience)} s is the most."
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an order does to a position. Shares, less than 0 where sold short; US dollars."""
+
+    side: Side
+    held: Decimal
+    shares: Decimal
+    """What the order is for."""
+    waiting: Decimal
+    """Shares that open orders of its side are still to add to the position."""
+    price: Decimal
+
+    @property
+    def after(self) -> Decimal:
+        """The position once it is filled."""
+        return self.held + (self.shares if self.side is Side.buy else -self.shares)
+
+    @property
+    def opened(self) -> Decimal:
+        """How many shares it opens or adds; 0 where it only closes."""
+        if self.after * self.held < 0:
+            return abs(self.after)
+        return max(Decimal(0), abs(self.after) - abs(self.held))
+
+    @property
+    def notional(self) -> Decimal:
+        """What the shares that it opens are worth."""
+        return value_of(self.opened, self.price)
+
+
+def why_not_so(
+    effect: Effect, limits: Limits, now: datetime, zone: ZoneInfo, traded_today: Decimal
+) -> str | None:
+    """Say why an order goes beyond the limits; None: it does not.
+
+    `traded_today` is what the webhook's orders of the day opened, in US dollars.
+    """
+    if limits.sides is not None and effect.side not in limits.sides:
+        return f"This webhook does not {effect.side}. Add it to the sides of its limits."
+    if not effect.opened:
+        return None
+    if any(hours.cover(now, zone) for hours in limits.quiet_hours):
+        return "These are quiet hours of the webhook: nothing is opened."
+    return _why_not_so_much(effect, limits, traded_today) or _why_not_so_large(effect, limits)
+
+
+def _why_not_so_much(effect: Effect, limits: Limits, traded_today: Decimal) -> str | None:
+    notional = effect.notional
+    if (most := limits.max_notional_per_order) is not None and notional > most:
+        return f"The order opens ${notional:,.2f}, and ${most:,.2f} is the most for one order."
+    if (most := limits.max_notional_per_day) is not None and traded_today + notional > most:
+        return (
+            f"The order opens ${notional:,.2f}, the orders of today ${traded_today:,.2f}, and "
+            f"${most:,.2f} is the most for a day."
+        )
+    return None
+
+
+def _why_not_so_large(effect: Effect, limits: Limits) -> str | None:
+    held = abs(effect.after) + effect.waiting
+    if (most := limits.max_position) is not None and held > most:
+        return (
+            f"The position would be {held.normalize():f} shares with the orders that are open, and "
+            f"{most.normalize():f} is the most."
+        )
+    worth = value_of(held, effect.price)
+    if (most := limits.max_position_notional) is not None and worth > most:
+        return (
+            f"The position would be worth ${worth:,.2f} with the orders that are open, and "
+            f"${most:,.2f} is the most."
+        )
+    return None

@@ -1,0 +1,116 @@
+"""GET and POST /api/killswitch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fastapi import Request, Response
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from paperdesk.api.codec import Reply, slice_router
+from paperdesk.api.deps import Db
+from paperdesk.api.problems import WITH_BODY, problems
+from paperdesk.api.scopes import Scope, principal_of
+from paperdesk.audit.trail import Action, Line, note
+from paperdesk.db.engine import Database
+from paperdesk.errors import InvalidRequest, NotFound, UnknownOutcome
+from paperdesk.ledger.lane.writer import Ledger
+from paperdesk.models import DeskMeta, UserProfile, Webhook
+from paperdesk.signals import killswitch
+from paperdesk.signals.intake import Intake
+from paperdesk.signals.schemas import KillswitchAnswer, KillswitchRequest, SwitchAnswer
+from paperdesk.signals.stopping import CancelSignalOrders, accounts_with_orders
+from paperdesk.users.access import check_own
+
+router = slice_router(prefix="/api/killswitch", tags=["signals"], changes=Scope.webhook)
+
+
+@router.get("", response_model=list[SwitchAnswer])
+async def read_killswitches(request: Request, session: Db) -> Response:
+    """List the switches that are on: of the desk, and of accounts that the key may see."""
+    own = principal_of(request.scope).account_id
+    query = select(DeskMeta).where(DeskMeta.key.startswith(killswitch.KEY)).order_by(DeskMeta.key)
+    rows = (await session.scalars(query)).all()
+    found = [SwitchAnswer(**killswitch.state_of(row)) for row in rows]
+    return Reply([each for each in found if own is None or each.account_id in {None, own}])
+
+
+@router.post(
+    "",
+    response_model=KillswitchAnswer,
+    responses=problems(*WITH_BODY, NotFound, UnknownOutcome),
+)
+async def turn_killswitch(request: Request, body: KillswitchRequest) -> Response:
+    """Stop the execution of signals at once, or let it go on.
+
+    Of one webhook, of one account, or of the whole desk; a key that is limited to an account stops
+    that one. What waits in the queue when it is on is refused, not postponed.
+    """
+    database: Database = request.app.state.database
+    now = request.app.state.market.clock.now()
+    account = body.account_id or principal_of(request.scope).account_id
+    if account is not None:
+        check_own(request, account)
+    if body.webhook_id is not None and body.account_id is not None:
+        raise InvalidRequest("Name a webhook or an account, not both.")
+    if body.cancel_orders and not body.on:
+        raise InvalidRequest("cancel_orders: goes with on. Leave it out to go on.")
+    async with database.write() as session:
+        if body.webhook_id is not None:
+            account = await _turn_webhook(session, body, account, now)
+        else:
+            await _turn(session, body, account, now)
+    intake: Intake = request.app.state.intake
+    intake.doors.forget()
+    canceled = 0
+    if body.cancel_orders:
+        accounts = [account] if account is not None else await _all_accounts(database)
+        ledger: Ledger = request.app.state.ledger
+        clock = request.app.state.market.clock
+        for each in accounts:
+            booked = await ledger.submit(CancelSignalOrders(each, clock, body.webhook_id))
+            canceled += len(booked.result)
+    answer = KillswitchAnswer(
+        on=body.on,
+        account_id=account,
+        webhook_id=body.webhook_id,
+        canceled_orders=canceled,
+    )
+    return Reply(answer)
+
+
+async def _turn(
+    session: AsyncSession, body: KillswitchRequest, account: str | None, now: datetime
+) -> None:
+    if account is not None and await session.get(UserProfile, account) is None:
+        raise NotFound("There is no such account.")
+    changed = await killswitch.turn(session, account, now, body.reason, on=body.on)
+    if changed:
+        whose = "desk" if account is None else "account"
+        said = f"The kill switch of the {whose} was turned {'on' if body.on else 'off'}."
+        note(session, _line(said, account, account, body), now)
+
+
+async def _turn_webhook(
+    session: AsyncSession, body: KillswitchRequest, own: str | None, now: datetime
+) -> str:
+    """Turn one webhook on or off, and return its account. Raises NotFound."""
+    query = select(Webhook).where(Webhook.id == body.webhook_id, Webhook.deleted_at.is_(None))
+    webhook = await session.scalar(query.with_for_update(key_share=True))
+    if webhook is None or own not in {None, webhook.user_id}:
+        raise NotFound("There is no such webhook.")
+    if webhook.enabled is body.on:
+        webhook.enabled = not body.on
+        said = f"Webhook {webhook.name} was turned {'off' if body.on else 'on'}."
+        note(session, _line(said, webhook.user_id, webhook.id, body), now)
+    return webhook.user_id
+
+
+async def _all_accounts(database: Database) -> Sequence[str]:
+    async with database.read() as session:
+        return await accounts_with_orders(session)
+
+
+def _line(said: str, account: str | None, subject: str | None, body: KillswitchRequest) -> Line:
+    action = Action.killswitch_engaged if body.on else Action.killswitch_released
+    return Line(action, said, account, subject, after={"on": body.on, "reason": body.reason})

@@ -1,0 +1,131 @@
+"""What a webhook lets its signals do, and how it takes its alerts. Kept as JSON with it."""
+
+from datetime import datetime, time
+from enum import StrEnum
+from ipaddress import ip_network
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from paperdesk.api.codec import AmountIn
+from paperdesk.errors import InvalidRequest
+from paperdesk.market.quotes import parse_ticker
+from paperdesk.models import Side, Webhook
+from paperdesk.signals.reading.model import QuantityKind
+
+WINDOW: Final = 30
+"""Seconds within which equal bodies without a time are one signal, if the webhook says no other."""
+_SHORTEST_WINDOW: Final = 15
+"""TradingView resends for so long."""
+
+
+class Weekday(StrEnum):
+    """A day of the week, in the order of `datetime.weekday`."""
+
+    mon = "mon"
+    tue = "tue"
+    wed = "wed"
+    thu = "thu"
+    fri = "fri"
+    sat = "sat"
+    sun = "sun"
+
+
+class _Kept(BaseModel):
+    """Base of what is kept as JSON: read back without complaint by a version that knows less."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _a_ticker(text: str) -> str:
+    try:
+        return parse_ticker(text)
+    except InvalidRequest as refusal:
+        raise ValueError(str(refusal)) from None
+
+
+def _a_network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError:
+        raise ValueError(
+            "must be IP addresses or networks such as 52.89.214.238 or 10.0.0.0/8"
+        ) from None
+
+
+Ticker = Annotated[str, Field(max_length=64), AfterValidator(_a_ticker)]
+_Positive = Annotated[AmountIn, Field(gt=0, le=1_000_000_000)]
+
+
+class DefaultQuantity(_Kept):
+    """How much a signal trades that does not say it."""
+
+    amount: _Positive
+    kind: QuantityKind = QuantityKind.shares
+
+
+class QuietHours(_Kept):
+    """A span of each day, in the desk's time zone, in which nothing is opened or added to.
+
+    What closes or reduces a position still goes through. `until` before `since` runs past midnight.
+    """
+
+    since: time
+    until: time
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] = tuple(Weekday)
+
+    def cover(self, at: datetime, zone: ZoneInfo) -> bool:
+        """Say whether an instant is in them. A span past midnight belongs to the day it began."""
+        here = at.astimezone(zone)
+        clock = here.time().replace(tzinfo=None)
+        today = tuple(Weekday)[here.weekday()]
+        yesterday = tuple(Weekday)[here.weekday() - 1]
+        if self.since <= self.until:
+            return today in self.days and self.since <= clock < self.until
+        return (today in self.days and clock >= self.since) or (
+            yesterday in self.days and clock < self.until
+        )
+
+
+class Limits(_Kept):
+    """What the signals of a webhook may do. US dollars, shares and seconds; None: no limit."""
+
+    tickers: Annotated[tuple[Ticker, ...] | None, Field(max_length=1000)] = None
+    sides: Annotated[tuple[Side, ...] | None, Field(min_length=1, max_length=2)] = None
+    max_notional_per_order: _Positive | None = None
+    max_notional_per_day: _Positive | None = None
+    max_position: _Positive | None = None
+    max_position_notional: _Positive | None = None
+    stale_after_seconds: Annotated[int | None, Field(ge=1, le=86_400)] = None
+    quiet_hours: Annotated[tuple[QuietHours, ...], Field(max_length=20)] = ()
+    rate_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+
+
+class Taking(_Kept):
+    """How a webhook takes its alerts."""
+
+    symbols: Annotated[dict[str, Ticker], Field(max_length=1000)] = Field(
+        default_factory=dict[str, str]
+    )
+    default_quantity: DefaultQuantity | None = None
+    window_seconds: Annotated[int, Field(ge=_SHORTEST_WINDOW, le=86_400)] = WINDOW
+    allowed_addresses: Annotated[
+        tuple[Annotated[str, AfterValidator(_a_network)], ...] | None, Field(max_length=100)
+    ] = None
+    signature_required: bool = False
+
+
+def limits_of(webhook: Webhook) -> Limits:
+    """Return the limits of a webhook."""
+    return Limits.model_validate(webhook.limits or {})
+
+
+def taking_of(webhook: Webhook) -> Taking:
+    """Return how a webhook takes its alerts."""
+    return Taking.model_validate(webhook.settings or {})
+
+
+def kept(terms: _Kept) -> dict[str, Any]:
+    """Return what is stored of terms: what differs from their defaults, amounts as text."""
+    return terms.model_dump(mode="json", exclude_defaults=True)
