@@ -27,6 +27,8 @@ from bench.reads import reads_on_postgresql
 from bench.report import Part
 from bench.rounds import Plan
 from bench.servers import BUILD
+from bench.signals import RATE
+from bench.signals import signals as measure_signals
 from bench.streams import STREAMS
 from bench.streams import streams as measure_streams
 from bench.trades import trades as measure_trades
@@ -81,6 +83,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(measure_streams),
         partial(measure_bulk),
         partial(measure_matching),
+        partial(measure_signals),
     ]
     return run(parts, out)
 
@@ -163,6 +166,12 @@ def bulk(*, rows: int = ROWS, out: Out = None) -> int:
 def matching(*, orders: int = ORDERS, out: Out = None) -> int:
     """Measure the matching of resting orders."""
     return run([partial(measure_matching, orders)], out)
+
+
+@app.command
+def signals(*, rate: int = RATE, seconds: Seconds = 10, out: Out = None) -> int:
+    """Measure a burst of alerts."""
+    return run([partial(measure_signals, rate, seconds)], out)
 
 
 @app.command

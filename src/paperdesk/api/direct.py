@@ -7,6 +7,7 @@ are told in the same words; FastAPI documents it as it does the others.
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ _NEEDS_FASTAPI: Final = (
 )
 """What FastAPI knows of a route, and must do for it."""
 
+_PARAMETER: Final = re.compile(r"(?<=/)\{[a-z_]+\}$")
+"""A parameter at the end of a path."""
+
 
 class DirectRoutes:
     """Middleware that answers the direct routes of some routers, and passes everything else on."""
@@ -41,7 +45,7 @@ class DirectRoutes:
     def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
         self.app = app
         self._routes = {
-            (method, route.path): _DirectRoute(route)
+            (method, _PARAMETER.sub("", route.path)): _DirectRoute(route)
             for router in routers
             for route in router.routes
             if isinstance(route, ExactRoute) and is_direct(route)
@@ -51,7 +55,11 @@ class DirectRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
         if scope["type"] == "http" and not scope.get("root_path"):
-            route = self._routes.get((scope["method"], scope["path"]))
+            method, path = scope["method"], scope["path"]
+            route = self._routes.get((method, path))
+            if route is None:
+                head, slash, last = path.rpartition("/")
+                route = self._routes.get((method, head + slash)) if last else None
             if route is not None:
                 await route(scope, receive, send)
                 return
@@ -59,14 +67,17 @@ class DirectRoutes:
 
 
 def is_direct(route: ExactRoute) -> bool:
-    """Say whether a route takes the request, perhaps a JSON body, and nothing else."""
+    """Say whether a route takes the request, perhaps a JSON body, and nothing else.
+
+    Its path may end in a parameter, which it reads from the request's path by itself.
+    """
     dependant: Dependant = route.dependant
     return (
         dependant.request_param_name is not None
         and inspect.iscoroutinefunction(route.endpoint)
         and inspect.signature(route.endpoint).return_annotation is Response
         and not any(getattr(dependant, need, None) for need in _NEEDS_FASTAPI)
-        and "{" not in route.path
+        and "{" not in _PARAMETER.sub("", route.path)
         and (route.body_field is None or _model_of(dependant) is not None)
     )
 

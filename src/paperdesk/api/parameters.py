@@ -18,13 +18,13 @@ _parameters: dict[Callable[..., Any], list[dict[str, Any]]] = {}
 
 
 def reads(name: str, place: str, description: str) -> Callable[[F], F]:
-    """Say of a dependency that it reads an optional text, in place `header` or `query`."""
+    """Say of a dependency that it reads a text: in `path`, or an optional `header` or `query`."""
 
     def note(dependency: F) -> F:
         parameter = {
             "name": name,
             "in": place,
-            "required": False,
+            "required": place == "path",
             "description": description,
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
         }

@@ -4,7 +4,7 @@ No read decides that: `signal_id` is unique, and an insert that meets it counts 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, case, delete, select, updat
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paperdesk.errors import RateLimited
-from paperdesk.models import Base, DeskMeta, Signal, SignalStatus, Webhook, WebhookMode
+from paperdesk.models import Base, Signal, SignalStatus, Webhook, WebhookMode
 from paperdesk.signals import killswitch
 from paperdesk.signals.limits import why_not
 from paperdesk.signals.missing import missed_before
@@ -80,12 +80,15 @@ class Stored:
         return not self.duplicates
 
 
-def take_in(connection: Connection, webhook: Webhook, arrival: Arrival) -> list[Stored]:
+def take_in(
+    connection: Connection, webhook: Webhook, arrival: Arrival, switches: Mapping[str, str]
+) -> list[Stored]:
     """Keep a delivery, and return its signals. Raises RateLimited, and has kept nothing new then.
 
-    `webhook` is its row, locked; its allowance is changed and is to be written.
+    `webhook` is its row, locked; its allowance is changed and is to be written. `switches` are the
+    kill switches that are on.
     """
-    stopped = killswitch.why_stopped(_switches(connection), webhook)
+    stopped = killswitch.why_stopped(switches, webhook)
     stored = [_keep(connection, webhook, arrival, element, stopped) for element in arrival.elements]
     new = [each.signal_id for each in stored if each.is_new]
     counted = any(
@@ -213,11 +216,6 @@ def _first_status(
     if refusal is not None:
         return SignalStatus.rejected, refusal
     return _ON_ARRIVAL[webhook.mode], None
-
-
-def _switches(connection: Connection) -> dict[str, Any]:
-    query = select(DeskMeta.key, DeskMeta.value).where(DeskMeta.key.startswith(killswitch.KEY))
-    return dict(connection.execute(query).all())  # pyright: ignore[reportArgumentType]
 
 
 def _spend(webhook: Webhook, arrival: Arrival) -> float | None:

@@ -11,20 +11,19 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, exists, func, select, update
+from sqlalchemy import Table, bindparam, exists, func, literal_column, select, update
 
+from paperdesk.db.prepared import Prepared
 from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused, UnknownTicker
 from paperdesk.ledger.booking import value_of
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
     Base,
-    DeskMeta,
     Order,
     OrderLeg,
     OrderStatus,
     Side,
     SignalStatus,
-    Webhook,
 )
 from paperdesk.orders import linked
 from paperdesk.orders.commands.place_order import Placed, Sender, enter_order, order_from
@@ -37,7 +36,7 @@ from paperdesk.signals.deciding import Decision, Situation, decide
 from paperdesk.signals.limits import Effect, why_not, why_not_so
 from paperdesk.signals.reading.model import Quantity, Understood
 from paperdesk.signals.telling import event_of, line_of
-from paperdesk.signals.terms import Limits, taking_of
+from paperdesk.signals.terms import Limits, Taking
 
 SOURCE: Final = "webhook"
 MOST_ATTEMPTS: Final = 8
@@ -46,6 +45,84 @@ MOST_ATTEMPTS: Final = 8
 _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
 _WEBHOOKS: Final[Table] = Base.metadata.tables["webhooks"]
 _LONGEST_PAUSE: Final = 60
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A queued signal, with its webhook as it is now."""
+
+    webhook_id: str
+    ticker: str
+    understood: Any
+    attempts: int
+    replay_of: str | None
+    user_id: str
+    name: str
+    strategy: str | None
+    enabled: bool
+    deleted_at: datetime | None
+    limits: Any
+    settings: Any
+    is_behind: bool
+    """Whether a signal before it, of the same webhook and ticker, is not executed yet."""
+
+
+def _waiting() -> Prepared:
+    """Return the query for a signal that waits and is on a lease, with its webhook; locked."""
+    before = _SIGNALS.alias("before")
+    is_behind = exists().where(
+        before.c.webhook_id == _SIGNALS.c.webhook_id,
+        before.c.ticker == _SIGNALS.c.ticker,
+        before.c.id < _SIGNALS.c.id,
+        # Written out, as in the index over those that wait.
+        before.c.status == literal_column(f"'{SignalStatus.queued}'"),
+    )
+    query = (
+        select(
+            _SIGNALS.c.webhook_id,
+            _SIGNALS.c.ticker,
+            _SIGNALS.c.understood,
+            _SIGNALS.c.attempts,
+            _SIGNALS.c.replay_of,
+            _SIGNALS.c.user_id,
+            _WEBHOOKS.c.name,
+            _WEBHOOKS.c.strategy,
+            _WEBHOOKS.c.enabled,
+            _WEBHOOKS.c.deleted_at,
+            _WEBHOOKS.c.limits,
+            _WEBHOOKS.c.settings,
+            is_behind,
+        )
+        .join(_WEBHOOKS, _WEBHOOKS.c.id == _SIGNALS.c.webhook_id)
+        .where(
+            _SIGNALS.c.signal_id == bindparam("signal_id"),
+            _SIGNALS.c.status == literal_column(f"'{SignalStatus.queued}'"),
+            _SIGNALS.c.lease == bindparam("lease"),
+        )
+        .with_for_update(of=_SIGNALS)
+    )
+    return Prepared(query, ("signal_id", "lease"))
+
+
+_WAITING: Final = _waiting()
+_WRITTEN: Final = (
+    "status",
+    "processed",
+    "processed_at",
+    "order_id",
+    "outcome",
+    "error",
+    "notional",
+    "lease",
+    "next_attempt_at",
+    "attempts",
+)
+_RESULT: Final = Prepared(
+    update(_SIGNALS)
+    .where(_SIGNALS.c.signal_id == bindparam("signal"))
+    .values({name: bindparam(name, type_=_SIGNALS.c[name].type) for name in _WRITTEN}),
+    ("signal", *_WRITTEN),
+)
 
 
 class Fate(StrEnum):
@@ -92,8 +169,8 @@ class ExecuteSignal:
         row = self._row(books)
         if row is None:
             return Executed(Fate.gone)
-        if _is_behind(books, row):
-            change: dict[str, Any] = {"lease": None, "attempts": row.attempts - 1}
+        if row.is_behind:
+            change: dict[str, Any] = {"attempts": row.attempts - 1, "error": None}
             return self._write(books, row, Fate.waits, change)
         now = self.venue.clock.now()
         earlier = books.order_under(self.account_id, self.signal_id)
@@ -110,36 +187,12 @@ class ExecuteSignal:
                 return self._later(books, row, now, refusal)
             return self._ended(books, row, SignalStatus.rejected, now, error=str(refusal))
 
-    def _row(self, books: Books) -> Row[Any] | None:
+    def _row(self, books: Books) -> _Waiting | None:
         """Return the signal with its webhook, if it still waits and is this process's; locked."""
-        query = (
-            select(
-                _SIGNALS.c.id,
-                _SIGNALS.c.webhook_id,
-                _SIGNALS.c.ticker,
-                _SIGNALS.c.understood,
-                _SIGNALS.c.attempts,
-                _SIGNALS.c.replay_of,
-                _SIGNALS.c.user_id,
-                _WEBHOOKS.c.name,
-                _WEBHOOKS.c.strategy,
-                _WEBHOOKS.c.enabled,
-                _WEBHOOKS.c.deleted_at,
-                _WEBHOOKS.c.limits,
-                _WEBHOOKS.c.settings,
-            )
-            .join(_WEBHOOKS, _WEBHOOKS.c.id == _SIGNALS.c.webhook_id)
-            .where(
-                _SIGNALS.c.signal_id == self.signal_id,
-                _SIGNALS.c.status == SignalStatus.queued,
-                _SIGNALS.c.lease == self.lease,
-            )
-            .with_for_update(of=_SIGNALS)
-        )
-        row: Row[Any] | None = books.connection.execute(query).one_or_none()  # pyright: ignore[reportAssignmentType]
-        return row
+        rows = _WAITING.rows(books.connection, (self.signal_id, self.lease))
+        return _Waiting(*rows[0]) if rows else None
 
-    def _execute(self, books: Books, row: Row[Any], now: datetime) -> Executed:
+    def _execute(self, books: Books, row: _Waiting, now: datetime) -> Executed:
         if row.attempts > MOST_ATTEMPTS:
             return self._ended(
                 books,
@@ -150,7 +203,7 @@ class ExecuteSignal:
             )
         said = Understood.model_validate(row.understood)
         limits = Limits.model_validate(row.limits or {})
-        refusal = killswitch.why_stopped(_switches(books), _webhook(row)) or why_not(
+        refusal = killswitch.why_stopped(killswitch.read(books.connection), row) or why_not(
             said, limits, now, is_replay=row.replay_of is not None
         )
         if refusal is not None:
@@ -172,7 +225,7 @@ class ExecuteSignal:
     def _place(
         self,
         books: Books,
-        row: Row[Any],
+        row: _Waiting,
         said: Understood,
         decision: Decision,
         limits: Limits,
@@ -192,7 +245,7 @@ class ExecuteSignal:
         order = order_from(sender, terms, self.venue, now)
         order.signal_id = self.signal_id
         order.leg = OrderLeg.single
-        effect = self._effect(books, order)
+        effect = self._effect(books, order, limits)
         today = self._opened_today(books, row, limits, now)
         refusal = why_not_so(effect, limits, now, self.zone, today)
         if refusal is not None:
@@ -210,7 +263,7 @@ class ExecuteSignal:
             notional=effect.notional,
         )
 
-    def _situation(self, books: Books, row: Row[Any], said: Understood) -> Situation:
+    def _situation(self, books: Books, row: _Waiting, said: Understood) -> Situation:
         account = books.account(self.account_id)
         board = self.venue.board
         price = self.venue.last_known(said.ticker).price
@@ -219,7 +272,7 @@ class ExecuteSignal:
             held = account.holding(ticker)
             latest = board.latest(ticker)
             equity += held.cost_basis if latest is None else value_of(held.quantity, latest.price)
-        default = taking_of(_webhook(row)).default_quantity
+        default = Taking.model_validate(row.settings or {}).default_quantity
         return Situation(
             account.holding(said.ticker).quantity,
             price,
@@ -227,19 +280,15 @@ class ExecuteSignal:
             Quantity(amount=default.amount, kind=default.kind) if default else None,
         )
 
-    def _effect(self, books: Books, order: Order) -> Effect:
+    def _effect(self, books: Books, order: Order, limits: Limits) -> Effect:
         account = books.account(self.account_id)
         price = order.limit_price or order.stop_price or self.venue.last_known(order.ticker).price
-        waiting = sum(
-            (
-                linked.still_to_fill(other)
-                for other in books.open_orders(self.account_id, order.ticker)
-                if other.side is order.side
-                and other.quantity is not None
-                and not linked.is_exit(other)
-            ),
-            Decimal(0),
-        )
+        waiting = Decimal(0)
+        if limits.max_position is not None or limits.max_position_notional is not None:
+            for other in books.open_orders(self.account_id, order.ticker):
+                adds = other.side is order.side and not linked.is_exit(other)
+                if adds and other.quantity is not None:
+                    waiting += linked.still_to_fill(other)
         return Effect(
             order.side,
             account.holding(order.ticker).quantity,
@@ -248,7 +297,7 @@ class ExecuteSignal:
             price,
         )
 
-    def _opened_today(self, books: Books, row: Row[Any], limits: Limits, now: datetime) -> Decimal:
+    def _opened_today(self, books: Books, row: _Waiting, limits: Limits, now: datetime) -> Decimal:
         """Return what the webhook's signals opened since midnight; 0 where nobody asks."""
         if limits.max_notional_per_day is None:
             return Decimal(0)
@@ -270,19 +319,19 @@ class ExecuteSignal:
         linked.cancel(books, closing, now, "A signal closed its position.")
 
     def _later(
-        self, books: Books, row: Row[Any], now: datetime, refusal: PaperdeskError
+        self, books: Books, row: _Waiting, now: datetime, refusal: PaperdeskError
     ) -> Executed:
         if row.attempts >= MOST_ATTEMPTS:
             text = f"It was given up after {row.attempts} tries: {refusal}"
             return self._ended(books, row, SignalStatus.failed, now, error=text)
         pause = timedelta(seconds=min(2 ** (row.attempts - 1), _LONGEST_PAUSE))
-        change = {"lease": None, "next_attempt_at": now + pause, "error": str(refusal)}
+        change: dict[str, Any] = {"next_attempt_at": now + pause, "error": str(refusal)}
         return self._write(books, row, Fate.waits, change)
 
     def _ended(
         self,
         books: Books,
-        row: Row[Any],
+        row: _Waiting,
         status: SignalStatus,
         now: datetime,
         order: Order | None = None,
@@ -299,22 +348,23 @@ class ExecuteSignal:
             "outcome": outcome,
             "error": error,
             "notional": notional,
-            "lease": None,
-            "next_attempt_at": None,
         }
         return self._write(books, row, Fate.ended, change, order)
 
     def _write(
         self,
         books: Books,
-        row: Row[Any],
+        row: _Waiting,
         fate: Fate,
         change: dict[str, Any],
         order: Order | None = None,
     ) -> Executed:
-        books.connection.execute(
-            update(_SIGNALS).where(_SIGNALS.c.signal_id == self.signal_id).values(**change)
-        )
+        written = {
+            "status": SignalStatus.queued,
+            "processed": False,
+            "attempts": row.attempts,
+        } | change
+        _RESULT.run(books.connection, [[self.signal_id, *(written.get(name) for name in _WRITTEN)]])
         if fate is Fate.ended:
             stored = Stored(
                 self.signal_id,
@@ -330,33 +380,6 @@ class ExecuteSignal:
             books.note(line_of(stored))
             books.tell(event_of(stored))
         return Executed(fate, order, change)
-
-
-def _is_behind(books: Books, row: Row[Any]) -> bool:
-    """Say whether a signal before this one, of the same webhook and ticker, is not executed yet."""
-    before = exists().where(
-        _SIGNALS.c.webhook_id == row.webhook_id,
-        _SIGNALS.c.ticker == row.ticker,
-        _SIGNALS.c.id < row.id,
-        _SIGNALS.c.status == SignalStatus.queued,
-    )
-    return bool(books.connection.execute(select(before)).scalar())
-
-
-def _switches(books: Books) -> dict[str, Any]:
-    query = select(DeskMeta.key, DeskMeta.value).where(DeskMeta.key.startswith(killswitch.KEY))
-    return dict(books.connection.execute(query).all())  # pyright: ignore[reportArgumentType]
-
-
-def _webhook(row: Row[Any]) -> Webhook:
-    return Webhook(
-        id=row.webhook_id,
-        user_id=row.user_id,
-        enabled=row.enabled,
-        deleted_at=row.deleted_at,
-        limits=row.limits,
-        settings=row.settings,
-    )
 
 
 def _told(placed: Placed) -> str:

@@ -15,6 +15,7 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import NotFound, RateLimited
 from paperdesk.ledger.lane.lanes import lane_for
 from paperdesk.ledger.lane.waiting import Pending
+from paperdesk.signals import killswitch
 from paperdesk.signals.arriving import Arrival, Stored, locked, take_in, write_allowances
 
 SIGNALS: Final = "paperdesk_signals"
@@ -79,6 +80,7 @@ class Inbox:
     def _take_in(self, connection: Connection, batch: Sequence[Pending]) -> list[Stored]:
         arrivals: list[Arrival] = [pending.command for pending in batch]  # pyright: ignore[reportAssignmentType]
         webhooks = locked(connection, sorted({each.webhook_id for each in arrivals}))
+        switches = killswitch.read(connection)
         before = {each.id: each.allowance_at for each in webhooks.values()}
         taken: list[Taken] = []
         for pending, arrival in zip(batch, arrivals, strict=True):
@@ -88,7 +90,7 @@ class Inbox:
                 pending.error = NotFound("There is no such webhook.")
                 continue
             try:
-                pending.result = take_in(connection, webhook, arrival)
+                pending.result = take_in(connection, webhook, arrival, switches)
             except RateLimited as refusal:
                 pending.error = refusal
             else:

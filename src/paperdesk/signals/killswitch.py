@@ -7,16 +7,29 @@ that every process sees in the transaction that books; a webhook has its own in 
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sqlalchemy import delete
+from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paperdesk.db.prepared import Prepared
 from paperdesk.db.types import format_utc
-from paperdesk.models import DeskMeta, Webhook
+from paperdesk.models import Base, DeskMeta
+
+_META: Final[Table] = Base.metadata.tables["desk_meta"]
 
 KEY: Final = "killswitch"
 """The fact of the whole desk; that of an account has its id behind a colon."""
+
+
+_ALL: Final = Prepared(
+    select(_META.c.key, _META.c.value).where(
+        _META.c.key >= bindparam("first"), _META.c.key < bindparam("last")
+    ),
+    ("first", "last"),
+)
+_SPAN: Final = (KEY, f"{KEY};")
+"""From the fact of the desk to behind those of accounts: `;` follows on the colon."""
 
 
 def key_of(account_id: str | None) -> str:
@@ -38,12 +51,25 @@ async def turn(
     return fact is not None
 
 
+def read(connection: Connection) -> dict[str, str]:
+    """Return the facts of all switches that are on."""
+    return dict(_ALL.rows(connection, _SPAN))
+
+
 def state_of(fact: DeskMeta) -> dict[str, Any]:
     """Return what a fact says: of which account, None for the desk, since when and why."""
     return {"account_id": fact.key.partition(":")[2] or None, **json.loads(fact.value)}
 
 
-def why_stopped(switches: Mapping[str, Any], webhook: Webhook) -> str | None:
+class Stoppable(Protocol):
+    """What is asked of a webhook, or of a row that has its columns."""
+
+    user_id: Any
+    enabled: Any
+    deleted_at: Any
+
+
+def why_stopped(switches: Mapping[str, str], webhook: Stoppable) -> str | None:
     """Say why a webhook's signals do not trade; None: they do. `switches` are the facts."""
     if webhook.deleted_at is not None:
         return "The webhook was deleted."

@@ -62,6 +62,8 @@ def test_the_busiest_routes_are_called_directly() -> None:
         ("POST", TRADE),
         ("POST", BATCH),
         ("POST", CASH),
+        ("POST", "/hooks/{token}"),
+        ("POST", "/api/webhook"),
     }
     assert ("GET", "/api/trades") not in direct
 

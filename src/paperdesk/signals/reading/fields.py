@@ -71,8 +71,11 @@ class Fields:
 
     def values(self, *names: str) -> list[tuple[str, Any]]:
         """Return what is said under the names, in their order: the field as written, its value."""
-        self._used.update(names)
         found = [self._values[name] for name in names if name in self._values]
+        if not found:
+            # Nearly always: there are many names, and an alert has few of them.
+            return []
+        self._used.update(names)
         for name in self._twice.intersection(names):
             self._twice.discard(name)
             self.problem(self._values[name][0], "is said twice, differently")
