@@ -17,7 +17,9 @@ _KINDS: Final = ("quantitytype", "investmenttype", "currencytype", "ordercurrenc
 TARGETS: Final = ("positionsize", "strategypositionsize", "targetposition", "target")
 _WHOLE: Final = Decimal(100)
 _LARGEST_PERCENT: Final = Decimal(1_000)
-_OF_POSITION: Final = frozenset({Intent.sell, Intent.exit_long, Intent.exit_short, Intent.close})
+_CLOSES: Final = frozenset({Intent.exit_long, Intent.exit_short, Intent.close})
+"""What takes no size for all of it; so does PickMyTrade with a quantity of 0."""
+_OF_POSITION: Final = frozenset({Intent.sell, *_CLOSES})
 """A percentage of what these close; of the others it is one of the account's worth."""
 
 
@@ -50,7 +52,7 @@ def quantity_of(fields: Fields, intent: Intent, *, metaapi: bool) -> Quantity | 
         return _made(fields, cash, QuantityKind.cash)
     if risk:
         return _of_risk(fields, number, risk)
-    if number is None:
+    if number is None or (not number.value and intent in _CLOSES):
         return None
     return _made(fields, number, _kind(fields, number, kinds, intent))
 

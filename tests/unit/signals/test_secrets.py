@@ -1,0 +1,94 @@
+"""Secrets leave a body before anything is kept of it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from paperdesk.signals.reading.body import read_body
+from support.alerts import body
+
+SECRET = "hunter2-hunter2"
+ALERT = {"ticker": "AAPL", "action": "buy", "quantity": 1}
+
+NAMES = (
+    *("secret", "passphrase", "password", "key", "token", "apikey", "api_key", "API-Secret"),
+    *("signalToken", "connector_secret", "email_token", "webhookToken", "privateKey"),
+)
+
+BODIES: dict[str, Any] = {
+    **{name: {**ALERT, name: SECRET} for name in NAMES},
+    "nested": {**ALERT, "multiple_accounts": [{"token": SECRET, "account_id": "A"}]},
+    "in an array": [{**ALERT, "key": SECRET}],
+    "copied": {**ALERT, "token": SECRET, "note": f"my {SECRET}!", "strategy": SECRET},
+    "escaped": '{"ticker":"AAPL","action":"buy","\\u006bey":"hunter2-\\u0068unter2"}',
+    "an object": {**ALERT, "secret": {"value": [SECRET]}},
+    "said in a text": {**ALERT, "note": f"token={SECRET}"},
+    "not JSON": f'{{"ticker":"AAPL","action":buy,"token":"{SECRET}"}}',
+    "broken off": f'{{"ticker":"AAPL","token":"{SECRET}',
+    "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{SECRET}"}}',
+    "in a form": f"token={SECRET}&symbol=AAPL&action=buy",
+    "copied in a form": f"note={SECRET}&symbol=AAPL&action=buy&token={SECRET}",
+    "JSON in a form": f"payload=%7B%22ticker%22%3A%22AAPL%22%2C%22key%22%3A%22{SECRET}%22%7D",
+    "beside JSON in a form": f"key={SECRET}&payload=%7B%22ticker%22%3A%22AAPL%22%7D",
+    "password line": f"{SECRET}\nlong AAPL q=1",
+    "password line of prose": f"{SECRET}\nplease buy",
+    "pipes": f"{SECRET}|mine|buy|AAPL",
+    "other pipes": f"{SECRET}|mine|buy",
+    "keys": f"{SECRET}(AAPL) {{ market(side=buy, amount=1); }}",
+    "pair": f"key={SECRET} s=AAPL b=long q=1",
+    "pair in prose": f"hello password: {SECRET} world",
+    "quoted pair": f"hello 'token': x token = '{SECRET}'",
+}
+
+
+@pytest.mark.parametrize("said", BODIES.values(), ids=BODIES)
+def test_secrets_are_found_and_not_kept(said: Any) -> None:
+    delivery = read_body(body(said))
+
+    assert SECRET in delivery.secrets
+    kept = (delivery.redacted.decode(), repr(delivery), str(delivery.payload), delivery.canonical)
+    assert not any(SECRET in each for each in kept)
+
+
+@pytest.mark.parametrize("said", BODIES.values(), ids=BODIES)
+def test_what_is_kept_can_be_read_again_to_the_same(said: Any) -> None:
+    delivery = read_body(body(said))
+    again = read_body(delivery.redacted)
+
+    assert again.signals == delivery.signals
+    assert again.payload == delivery.payload
+    assert again.canonical == delivery.canonical
+    assert again.redacted == delivery.redacted
+
+
+def test_known_secret_is_hidden_wherever_it_stands() -> None:
+    said = json.dumps({**ALERT, f"odd {SECRET}": 1, "url": f"https://x/hooks/{SECRET}"})
+    delivery = read_body(said.encode(), known_secrets=[SECRET])
+
+    assert SECRET not in delivery.redacted.decode() + str(delivery.payload) + repr(delivery)
+
+
+def test_body_without_secrets_is_kept_to_the_byte() -> None:
+    raw = b'\xef\xbb\xbf {"ticker" : "AAPL",\r\n"action":"buy"} \n'
+    assert read_body(raw).redacted == raw
+
+
+def test_number_can_be_a_secret() -> None:
+    delivery = read_body(body({**ALERT, "key": 123456}))
+
+    assert delivery.secrets == ("123456",)
+    assert b"123456" not in delivery.redacted
+
+
+@pytest.mark.parametrize("raw", [b"\x1f\x8b\x08" + b"secret" * 9, b"secret" * 20_000])
+def test_nothing_is_kept_of_what_nobody_looked_into(raw: bytes) -> None:
+    assert b"secret" not in read_body(raw).redacted
+
+
+def test_secret_in_what_is_no_text_is_hidden() -> None:
+    delivery = read_body(b'{"token":"' + SECRET.encode() + b'","x":"\xff"}')
+
+    assert SECRET in delivery.secrets
+    assert SECRET.encode() not in delivery.redacted
+    assert b"\xff" in delivery.redacted
