@@ -34,7 +34,11 @@ def test_explicit_id_is_the_key_for_ever_whatever_else_is_said(name: str) -> Non
 
 
 def test_header_is_an_explicit_id_and_that_of_the_alert_goes_before_it() -> None:
-    assert key(ALERT, "a-1") == key({**ALERT, "quantity": 2}, "a-1") == key({**ALERT, "signal_id": "a-1"})
+    assert (
+        key(ALERT, "a-1")
+        == key({**ALERT, "quantity": 2}, "a-1")
+        == key({**ALERT, "signal_id": "a-1"})
+    )
     assert key(ALERT, "a-1").for_ever
     assert key({**ALERT, "signal_id": "a-1"}, "x") == key({**ALERT, "signal_id": "a-1"}, "y")
 

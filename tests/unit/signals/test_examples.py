@@ -88,7 +88,10 @@ def test_openalgo_smart_order_is_a_target() -> None:
             {"pricetype": "SL", "price": "610.5", "trigger_price": "610"},
             {"order_type": "stop_limit", "limit_price": "610.5", "stop_price": "610"},
         ),
-        ({"pricetype": "SL-M", "trigger_price": "610"}, {"order_type": "stop", "stop_price": "610"}),
+        (
+            {"pricetype": "SL-M", "trigger_price": "610"},
+            {"order_type": "stop", "stop_price": "610"},
+        ),
     ],
     ids=["market", "limit", "stop-limit", "stop"],
 )

@@ -114,7 +114,12 @@ def _why_not(text: str) -> str:
     before: Token | None = None
     previous: Token | None = None
     for token in tokens(text):
-        if before is not None and previous is not None and previous.text == ":":
+        if (
+            before is not None
+            and previous is not None
+            and before.kind == "string"
+            and previous.text == ":"
+        ):
             name = clean(string_of(before.text), 64)
             if token.kind == "bare" and _BARE_WORD.fullmatch(token.text):
                 if token.text.lower() in _EMPTY:
