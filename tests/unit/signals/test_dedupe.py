@@ -102,6 +102,10 @@ def test_id_over_several_accounts_does_not_make_them_one() -> None:
     assert len(set(keys(several))) == 2
 
 
+def test_key_of_the_request_is_never_that_of_an_element_with_an_id() -> None:
+    assert len(set(keys([{**ALERT, "signal_id": "a-1"}, ALERT], "a-1"))) == 2
+
+
 def test_ids_of_elements_are_keys_wherever_they_stand_unless_one_repeats() -> None:
     one, other = {**ALERT, "signal_id": "a-1"}, {**ALERT, "signal_id": "a-2"}
 

@@ -15,10 +15,9 @@ SENT = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 
 def template(action: str, contracts: str, size: str, now: str, before: str) -> str:
     return (
-        '{"secret":"hunter2","ticker":"AAPL","exchange":"NASDAQ","action":"%s",'
-        '"order_id":"Long","price":187.2,"position_size":%s,"market_position":"%s",'
-        '"prev_market_position":"%s","contracts":%s,"interval":"5","time":"%s"}'
-        % (action, size, now, before, contracts, AT)
+        f'{{"secret":"hunter2","ticker":"AAPL","exchange":"NASDAQ","action":"{action}",'
+        f'"order_id":"Long","price":187.2,"position_size":{size},"market_position":"{now}",'
+        f'"prev_market_position":"{before}","contracts":{contracts},"interval":"5","time":"{AT}"}}'
     )
 
 
@@ -474,8 +473,8 @@ def test_altrady_symbol_that_nobody_mapped_is_named() -> None:
 @pytest.mark.parametrize(("kind", "intent"), [("BUY", "enter_long"), ("SELL", "enter_short")])
 def test_metaapi(kind: str, intent: str) -> None:
     signal = understood(
-        '{"symbol":"EURUSD","type":"POSITION_TYPE_%s","time":"2026-11-22T14:30:00.000Z",'
-        '"volume":0.01,"stopLoss":0.4,"takeProfit":0.6}' % kind
+        f'{{"symbol":"EURUSD","type":"POSITION_TYPE_{kind}","time":"2026-11-22T14:30:00.000Z",'
+        '"volume":0.01,"stopLoss":0.4,"takeProfit":0.6}'
     )
 
     assert brief(signal) == {
@@ -546,7 +545,7 @@ def test_alerts_processor_array_is_one_signal_an_element() -> None:
 
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_kitkat(side: str) -> None:
-    signal = understood('{"symbol":"ETH-USD","side":"%s","size":0.5}' % side)
+    signal = understood(f'{{"symbol":"ETH-USD","side":"{side}","size":0.5}}')
 
     assert brief(signal) == {"intent": side, "ticker": "ETH-USD", "quantity": shares("0.5")}
     assert signal.form is Form.kitkat

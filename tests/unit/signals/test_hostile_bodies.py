@@ -1,4 +1,4 @@
-"""Bodies that mean harm, or are merely broken: refused with a sentence, at once, without a trace."""
+"""Bodies that mean harm, or are merely broken: refused with a sentence, at once."""
 
 import gzip
 import json

@@ -280,7 +280,9 @@ def test_symbols(symbol: str, ticker: str, exchange: str | None) -> None:
     assert (signal.ticker, signal.exchange) == (ticker, exchange)
 
 
-@pytest.mark.parametrize("symbol", ["NQ1!", "BTC/USDT", "1INCH", "", 5, None, "A" * 100, "АAPL"])
+@pytest.mark.parametrize(
+    "symbol", ["NQ1!", "BTC/USDT", "1INCH", "", 5, None, "A" * 100, "\u0410APL"]
+)
 def test_symbols_that_are_no_tickers_are_refused(symbol: Any) -> None:
     assert "ticker" in refused(said(ticker=symbol)).reason
 

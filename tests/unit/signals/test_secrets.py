@@ -8,37 +8,38 @@ import pytest
 from paperdesk.signals.reading.body import read_body
 from support.alerts import body
 
-SECRET = "hunter2-hunter2"
+HIDE = "hunter2-hunter2"
 ALERT = {"ticker": "AAPL", "action": "buy", "quantity": 1}
 
 NAMES = (
     *("secret", "passphrase", "password", "key", "token", "apikey", "api_key", "API-Secret"),
     *("signalToken", "connector_secret", "email_token", "webhookToken", "privateKey"),
+    *("my_bot_token", "desk password", "twoFactorSecret"),
 )
 
 BODIES: dict[str, Any] = {
-    **{name: {**ALERT, name: SECRET} for name in NAMES},
-    "nested": {**ALERT, "multiple_accounts": [{"token": SECRET, "account_id": "A"}]},
-    "in an array": [{**ALERT, "key": SECRET}],
-    "copied": {**ALERT, "token": SECRET, "note": f"my {SECRET}!", "strategy": SECRET},
+    **{name: {**ALERT, name: HIDE} for name in NAMES},
+    "nested": {**ALERT, "multiple_accounts": [{"token": HIDE, "account_id": "A"}]},
+    "in an array": [{**ALERT, "key": HIDE}],
+    "copied": {**ALERT, "token": HIDE, "note": f"my {HIDE}!", "strategy": HIDE},
     "escaped": '{"ticker":"AAPL","action":"buy","\\u006bey":"hunter2-\\u0068unter2"}',
-    "an object": {**ALERT, "secret": {"value": [SECRET]}},
-    "said in a text": {**ALERT, "note": f"token={SECRET}"},
-    "not JSON": f'{{"ticker":"AAPL","action":buy,"token":"{SECRET}"}}',
-    "broken off": f'{{"ticker":"AAPL","token":"{SECRET}',
-    "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{SECRET}"}}',
-    "in a form": f"token={SECRET}&symbol=AAPL&action=buy",
-    "copied in a form": f"note={SECRET}&symbol=AAPL&action=buy&token={SECRET}",
-    "JSON in a form": f"payload=%7B%22ticker%22%3A%22AAPL%22%2C%22key%22%3A%22{SECRET}%22%7D",
-    "beside JSON in a form": f"key={SECRET}&payload=%7B%22ticker%22%3A%22AAPL%22%7D",
-    "password line": f"{SECRET}\nlong AAPL q=1",
-    "password line of prose": f"{SECRET}\nplease buy",
-    "pipes": f"{SECRET}|mine|buy|AAPL",
-    "other pipes": f"{SECRET}|mine|buy",
-    "keys": f"{SECRET}(AAPL) {{ market(side=buy, amount=1); }}",
-    "pair": f"key={SECRET} s=AAPL b=long q=1",
-    "pair in prose": f"hello password: {SECRET} world",
-    "quoted pair": f"hello 'token': x token = '{SECRET}'",
+    "an object": {**ALERT, "secret": {"value": [HIDE]}},
+    "said in a text": {**ALERT, "note": f"token={HIDE}"},
+    "not JSON": f'{{"ticker":"AAPL","action":buy,"token":"{HIDE}"}}',
+    "broken off": f'{{"ticker":"AAPL","token":"{HIDE}',
+    "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{HIDE}"}}',
+    "in a form": f"token={HIDE}&symbol=AAPL&action=buy",
+    "copied in a form": f"note={HIDE}&symbol=AAPL&action=buy&token={HIDE}",
+    "JSON in a form": f"payload=%7B%22ticker%22%3A%22AAPL%22%2C%22key%22%3A%22{HIDE}%22%7D",
+    "beside JSON in a form": f"key={HIDE}&payload=%7B%22ticker%22%3A%22AAPL%22%7D",
+    "password line": f"{HIDE}\nlong AAPL q=1",
+    "password line of prose": f"{HIDE}\nplease buy",
+    "pipes": f"{HIDE}|mine|buy|AAPL",
+    "other pipes": f"{HIDE}|mine|buy",
+    "keys": f"{HIDE}(AAPL) {{ market(side=buy, amount=1); }}",
+    "pair": f"key={HIDE} s=AAPL b=long q=1",
+    "pair in prose": f"hello password: {HIDE} world",
+    "quoted pair": f"hello 'token': x token = '{HIDE}'",
 }
 
 
@@ -46,9 +47,9 @@ BODIES: dict[str, Any] = {
 def test_secrets_are_found_and_not_kept(said: Any) -> None:
     delivery = read_body(body(said))
 
-    assert SECRET in delivery.secrets
+    assert HIDE in delivery.secrets
     kept = (delivery.redacted.decode(), repr(delivery), str(delivery.payload), delivery.canonical)
-    assert not any(SECRET in each for each in kept)
+    assert not any(HIDE in each for each in kept)
 
 
 @pytest.mark.parametrize("said", BODIES.values(), ids=BODIES)
@@ -60,13 +61,14 @@ def test_what_is_kept_can_be_read_again_to_the_same(said: Any) -> None:
     assert again.payload == delivery.payload
     assert again.canonical == delivery.canonical
     assert again.redacted == delivery.redacted
+    assert again.secrets == ()
 
 
 def test_known_secret_is_hidden_wherever_it_stands() -> None:
-    said = json.dumps({**ALERT, f"odd {SECRET}": 1, "url": f"https://x/hooks/{SECRET}"})
-    delivery = read_body(said.encode(), known_secrets=[SECRET])
+    said = json.dumps({**ALERT, f"odd {HIDE}": 1, "url": f"https://x/hooks/{HIDE}"})
+    delivery = read_body(said.encode(), known_secrets=[HIDE])
 
-    assert SECRET not in delivery.redacted.decode() + str(delivery.payload) + repr(delivery)
+    assert HIDE not in delivery.redacted.decode() + str(delivery.payload) + repr(delivery)
 
 
 def test_body_without_secrets_is_kept_to_the_byte() -> None:
@@ -87,8 +89,8 @@ def test_nothing_is_kept_of_what_nobody_looked_into(raw: bytes) -> None:
 
 
 def test_secret_in_what_is_no_text_is_hidden() -> None:
-    delivery = read_body(b'{"token":"' + SECRET.encode() + b'","x":"\xff"}')
+    delivery = read_body(b'{"token":"' + HIDE.encode() + b'","x":"\xff"}')
 
-    assert SECRET in delivery.secrets
-    assert SECRET.encode() not in delivery.redacted
+    assert HIDE in delivery.secrets
+    assert HIDE.encode() not in delivery.redacted
     assert b"\xff" in delivery.redacted
