@@ -28,18 +28,23 @@ def parse(text: str) -> Any:
 
     Raises NotJson for what is not strict: NaN, a field twice, numbers of absurd size, deep nesting.
     """
-    depth = 0
-    for token in tokens(text):
-        if token.kind == "mark":
-            depth += (token.text in "{[") - (token.text in "}]")
-            if depth > DEEPEST:
-                raise NotJson(f"The body is nested more than {DEEPEST} deep. Send one flat object.")
+    if text.count("{") + text.count("[") > DEEPEST:
+        _check_depth(text)
     try:
         return _harmless(_decoder.decode(text))
     except NotJson:
         raise
     except (ValueError, RecursionError) as error:
         raise NotJson(_why_not(text)) from error
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for token in tokens(text):
+        if token.kind == "mark":
+            depth += (token.text in "{[") - (token.text in "}]")
+            if depth > DEEPEST:
+                raise NotJson(f"The body is nested more than {DEEPEST} deep. Send one flat object.")
 
 
 def mend(text: str) -> tuple[str, frozenset[str]] | None:

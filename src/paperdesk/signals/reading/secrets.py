@@ -45,6 +45,10 @@ _COPIED_FROM: Final = 8
 _MOST: Final = 200
 """Of a body with more secrets nothing is kept, so that looking for their copies takes no time."""
 
+_decoder: Final = json.JSONDecoder(strict=False)
+_MAY_NAME_SECRET: Final = re.compile(r"secret|pass|key|token|auth|license|\\", re.IGNORECASE)
+"""What a text must have for one of its fields to be secret: most alerts have none of it."""
+
 
 class Token(NamedTuple):
     """A piece of nearly-JSON text, and where it stands."""
@@ -64,8 +68,10 @@ def tokens(text: str) -> Iterator[Token]:
 
 def string_of(token: str) -> str:
     """Return what a string in JSON says, also where it is not valid."""
+    if "\\" not in token and len(token) > 1 and token[-1] == '"':
+        return token[1:-1]
     try:
-        value = json.loads(token, strict=False)
+        value = _decoder.decode(token)
     except (ValueError, RecursionError):
         return token.strip('"')
     return value if isinstance(value, str) else token
@@ -94,8 +100,9 @@ class Redaction:
         """Return the text without the values of secret fields, and without their copies."""
         for secret in self._known:
             text = text.replace(secret, HIDDEN)
-        text = self._fields(text)
-        text = (_IN_JSON if _like_json(text) else _IN_TEXT).sub(self._pair, text)
+        if _MAY_NAME_SECRET.search(text):
+            text = self._fields(text)
+            text = (_IN_JSON if _like_json(text) else _IN_TEXT).sub(self._pair, text)
         if len(self.found) > _MOST:
             return HIDDEN
         return self._copies(text)
@@ -143,7 +150,7 @@ class Redaction:
     def _copies(self, text: str) -> str:
         """Hide the secrets where they stand again, in the strings of JSON or anywhere in a text."""
         copied = [secret for secret in self.found if len(secret) >= _COPIED_FROM]
-        if not copied:
+        if not copied or ("\\" not in text and not any(secret in text for secret in copied)):
             return text
         if not _like_json(text):
             for secret in copied:
