@@ -26,6 +26,7 @@ BODIES: dict[str, Any] = {
     "an object": {**ALERT, "secret": {"value": [HIDE]}},
     "said in a text": {**ALERT, "note": f"token={HIDE}"},
     "not JSON": f'{{"ticker":"AAPL","action":buy,"token":"{HIDE}"}}',
+    "copied beside JSON": f'{{"ticker":"AAPL","token":"{HIDE}"}} and x={HIDE}',
     "broken off": f'{{"ticker":"AAPL","token":"{HIDE}',
     "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{HIDE}"}}',
     "in a form": f"token={HIDE}&symbol=AAPL&action=buy",

@@ -159,13 +159,16 @@ class Redaction:
         pieces: list[str] = []
         kept = 0
         for token in tokens(text):
-            if token.kind != "string":
+            # A bare word is no JSON, so hiding in it spoils nothing; a number is left alone.
+            if token.kind == "mark" or (token.kind == "bare" and token.text[0] in "-0123456789"):
                 continue
-            said = string_of(token.text)
+            is_string = token.kind == "string"
+            said = string_of(token.text) if is_string else token.text
             if any(secret in said for secret in copied):
                 for secret in copied:
                     said = said.replace(secret, HIDDEN)
-                pieces += [text[kept : token.start], json.dumps(said, ensure_ascii=False)]
+                shown = json.dumps(said, ensure_ascii=False) if is_string else said
+                pieces += [text[kept : token.start], shown]
                 kept = token.end
         return "".join([*pieces, text[kept:]])
 
