@@ -14,6 +14,8 @@ from bench.boot import boot as measure_boot
 from bench.bulk import ROWS
 from bench.bulk import bulk as measure_bulk
 from bench.designs import designs as measure_designs
+from bench.events import STREAMS as EVENT_STREAMS
+from bench.events import events as measure_events
 from bench.history import LEAST, MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
 from bench.machine import facts
@@ -81,6 +83,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(measure_history),
         partial(measure_performance),
         partial(measure_streams),
+        partial(measure_events),
         partial(measure_bulk),
         partial(measure_matching),
         partial(measure_signals),
@@ -154,6 +157,12 @@ def performance(*, count: int = TRADES, tickers: int = TICKERS, out: Out = None)
 def streams(*, count: int = STREAMS, seconds: Seconds = 10, out: Out = None) -> int:
     """Measure price streams on one core."""
     return run([partial(measure_streams, count, seconds)], out)
+
+
+@app.command
+def events(*, count: int = EVENT_STREAMS, seconds: Seconds = 20, out: Out = None) -> int:
+    """Measure event streams on one core, idle and while trades are booked."""
+    return run([partial(measure_events, count, seconds)], out)
 
 
 @app.command

@@ -20,5 +20,5 @@ class Event(NamedTuple):
     key: str
     data: Any | Callable[[], Any] = None
     version: Any = None
-    """What grows with every change of the thing, where there is such: an older one comes no more
-    after a newer one."""
+    """What never becomes less as the thing changes, where there is such: an event with less than
+    the one before is an older one, and is not told any more."""

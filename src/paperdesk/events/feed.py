@@ -90,6 +90,11 @@ class Feed:
         """Say, in any thread, whether anybody follows an account or did so a moment ago."""
         return account_id in self._logs
 
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(log.streams for log in self._logs.values())
+
     def publish(self, *events: Event) -> None:
         """Tell the streams of this process, from any thread; other processes do not hear of it."""
         followed = [event for event in events if event.account_id in self._logs]

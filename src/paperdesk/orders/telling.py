@@ -106,7 +106,9 @@ def _events_of(batch: Batch) -> Iterator[Event]:
 
 
 def _order_event(order: Order) -> Event:
-    return Event(order.user_id, "order", order.id, partial(_order_fields, order), order.updated_at)
+    # Two machines' clocks do not agree on what was later, but one that ended stays so.
+    has_ended = order.closed_at is not None
+    return Event(order.user_id, "order", order.id, partial(_order_fields, order), has_ended)
 
 
 def _trade_event(trade: Trade) -> Event:

@@ -130,11 +130,11 @@ async def test_what_a_session_said_is_told_when_it_commits(desk: DeskClient, fee
             await session.run_sync(feed.tell, job("last"))
             await follower.silent()
             assert follower.events == []
-        with pytest.raises(ValueError, match="no"):
-            async with database.write() as session:
-                await session.execute(text("SELECT 1"))
-                await session.run_sync(feed.tell, job("rolled back"))
-                raise ValueError("no")
+        async with database.async_session_maker() as session:
+            await session.execute(text("SELECT 1"))
+            await session.run_sync(feed.tell, job("rolled back"))
+            await session.rollback()
+            await session.run_sync(feed.tell, job("never committed"))
         async with database.write() as session:
             await session.run_sync(feed.tell, job("another"))
         await follower.until(lambda: len(follower.events) >= 4)
@@ -227,3 +227,30 @@ async def visit(follower: Follower, chance: random.Random, done: asyncio.Future[
         await follower.silent(0.05)
         if done.done() and len(follower.events) == before:
             return
+
+
+async def test_a_client_that_goes_while_it_is_sent_something_is_forgotten(
+    desk: DeskClient, feed: Feed
+) -> None:
+    """As a server calls the app: it takes no more while a client does not read."""
+    began, gone = asyncio.Event(), asyncio.Event()
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "method": "GET", "path": "/api/stream/events", "headers": headers}
+    scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": ""}
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            began.set()
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(desk.app(scope, receive, send))
+    await began.wait()
+    assert feed.streams == 1
+    gone.set()
+    async with asyncio.timeout(5):
+        await serving
+    assert feed.streams == 0
