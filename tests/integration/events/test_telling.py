@@ -10,17 +10,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidState
 from paperdesk.events import wire
 from paperdesk.events.event import Event
 from paperdesk.events.feed import Feed
-from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.lane.books import Batch, Books
+from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.replay.past_trades import RowReader
 from paperdesk.ledger.replay.running import replay
 from paperdesk.ledger.replay.trade_file import TradeFile
+from paperdesk.orders.telling import Teller
 from support.desk import DeskClient
 from support.following import Follower, following
 
@@ -110,6 +112,30 @@ async def test_what_a_command_said_is_told_if_it_was_booked(
         await follower.until(lambda: len(follower.events) >= 2)
         await follower.silent()
     assert [said["what"] for said in follower.of("signal")] == ["one", "two"]
+
+
+async def test_a_batch_that_is_rolled_back_in_the_end_is_not_told(
+    desk: DeskClient, feed: Feed
+) -> None:
+    database: Database = desk.app.state.database
+    teller = Teller(feed, database)
+    fails = True
+
+    def last_of_all(_connection: Connection, _batch: Batch) -> None:
+        if fails:
+            raise ValueError("no")
+
+    hooks = [teller.after_batch, last_of_all]
+    ledger = Ledger(database, hooks=hooks, listeners=[teller.heard])
+    async with following(feed) as follower:
+        with pytest.raises(ValueError, match="no"):
+            await ledger.submit(Say("rolled back"))
+        fails = False
+        await ledger.submit(Say("booked"))
+        await follower.until(lambda: follower.events)
+        await follower.silent()
+        await ledger.close()
+    assert [said["what"] for said in follower.of("signal")] == ["booked"]
 
 
 async def test_what_a_session_said_is_told_when_it_commits(desk: DeskClient, feed: Feed) -> None:
