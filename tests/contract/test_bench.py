@@ -66,3 +66,18 @@ def test_a_short_past_is_proven(tmp_path: Path) -> None:
     (part,) = json.loads(kept.read_text())["parts"]
     assert "20th page of trades, p99" in {figure["name"] for figure in part["figures"]}
     assert all("acknowledged" in check for check in part["checks"])
+
+
+def test_every_event_stream_is_told_of_every_trade(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    size = ("--count", "20", "--seconds", "1")
+    subprocess.run(
+        [sys.executable, "-m", "bench", "events", *size, "--out", str(kept)],
+        cwd=ROOT,
+        check=True,
+        timeout=100,
+        capture_output=True,
+    )
+    (part,) = json.loads(kept.read_text())["parts"]
+    assert not part["failure"]
+    assert part["checks"] == ["each of 20 streams was told of each of 20 trades once"]

@@ -12,8 +12,9 @@ LIMIT = 7_900
 @pytest.mark.parametrize("letter", ["x", "é", "\N{PILE OF POO}", '"', "\n"])
 @pytest.mark.parametrize("length", [1, 1_890, 7_550, 7_600, 20_000, 200_000])
 def test_a_value_of_any_length_fits_and_comes_out_again(letter: str, length: int) -> None:
-    event = Event("default", "chat", 'a "key"', (letter * length).encode())
-    payloads = list(wire.by_value(event, event.data))
+    data = (letter * length).encode()
+    event = Event("default", "chat", 'a "key"', data)
+    payloads = list(wire.by_value(event, data))
     assert max(len(payload.encode()) for payload in payloads) < LIMIT
     # PostgreSQL sends equal payloads of one transaction once.
     assert len(set(payloads)) == len(payloads)
@@ -23,8 +24,9 @@ def test_a_value_of_any_length_fits_and_comes_out_again(letter: str, length: int
 
 
 def test_of_a_value_beyond_all_bounds_only_its_account_is_told() -> None:
-    event = Event("default", "chat", "1", b"x" * (wire.LARGEST + 1))
-    (payload,) = wire.by_value(event, event.data)
+    data = b"x" * (wire.LARGEST + 1)
+    event = Event("default", "chat", "1", data)
+    (payload,) = wire.by_value(event, data)
     assert wire.parsed(payload) == wire.Many("default")
 
 
