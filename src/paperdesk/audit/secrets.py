@@ -1,6 +1,6 @@
 """Keeping secrets out of the audit trail, whoever put them into a line by mistake.
 
-What is written is looked over as a whole first, by one expression: nearly always there is nothing.
+What is written is looked over as a whole first: nearly always there is nothing.
 """
 
 import re
@@ -29,24 +29,45 @@ _VALUE: Final = re.compile(
     r"|(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{40,}"
 )
 
-_SUSPECT: Final = re.compile(
-    r"token|secret|passw|passphrase|credential|authorization|cookie|signature|bearer|key|pd_"
-    r"|/hooks/|[A-Za-z0-9_-]{40}",
-    re.IGNORECASE,
+_WORDS: Final = (
+    b"token",
+    b"secret",
+    b"passw",
+    b"passphrase",
+    b"credential",
+    b"authorization",
+    b"cookie",
+    b"signature",
+    b"bearer",
+    b"key",
+    b"pd_",
+    b"/hooks/",
 )
+_OF_A_SECRET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_APART: Final = bytes(byte if byte in _OF_A_SECRET else 32 for byte in range(256))
+_LONG: Final = 40
 
 
 def without_secrets(text: str) -> str:
     """Return a text with what looks like a secret taken out."""
-    return _VALUE.sub(REDACTED, text) if _SUSPECT.search(text) else text
+    return _VALUE.sub(REDACTED, text)
 
 
-def without_secrets_in(encoded: bytes) -> str:
+def without_secrets_in(encoded: str) -> str:
     """Return a JSON text without what looks like a secret, or stands under such a name."""
-    text = encoded.decode()
-    if _SUSPECT.search(text) is None:
-        return text
     return msgspec.json.encode(_cleaned(msgspec.json.decode(encoded))).decode()
+
+
+def may_hold_secrets(text: str) -> bool:
+    """Say whether a text, of many lines at once, has to be looked at more closely.
+
+    By plain searches, which take a tenth of an expression's time.
+    """
+    encoded = text.encode()
+    lower = encoded.lower()
+    if any(word in lower for word in _WORDS):
+        return True
+    return max(map(len, encoded.translate(_APART).split()), default=0) >= _LONG
 
 
 def _cleaned(value: Any) -> Any:

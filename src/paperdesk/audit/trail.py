@@ -4,9 +4,10 @@
 `write` inserts at once. Who did it comes from `acting` and `request_id`. No secret gets in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,13 +17,13 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from paperdesk.audit.actor import Actor, acting, request_id
-from paperdesk.audit.secrets import without_secrets, without_secrets_in
+from paperdesk.audit.secrets import may_hold_secrets, without_secrets, without_secrets_in
 from paperdesk.db.prepared import Prepared
 from paperdesk.db.types import JsonType
 from paperdesk.ids import new_id
 from paperdesk.models import AuditLog, EventType, LogLevel
 
-LONGEST_SUBJECT: Final = 128
+LONGEST_TEXT: Final = 128
 """Characters of what a line is about, and of the id of its request."""
 
 
@@ -151,58 +152,68 @@ def note(
 
     It is done by whoever acts in the present task, unless it is said who does.
     """
-    who = acting.get() if actor is None else actor
-    details = _details(line)
-    session.add(
-        AuditLog(
-            id=new_id(),
-            timestamp=now,
-            level=line.level,
-            event_type=EventType.state_change,
-            message=without_secrets(line.message),
-            details=None if details is None else msgspec.json.decode(details),
-            user_id=line.account_id,
-            actor=who.kind.value,
-            actor_id=who.id,
-            action=line.action.value,
-            subject=_short(line.subject),
-            request_id=_short(request_id.get()),
-        )
-    )
+    said = Said(line, acting.get() if actor is None else actor, request_id.get())
+    values = dict(zip(_COLUMNS[1:], _rows([said], now)[0], strict=True))
+    if values["details"] is not None:
+        values["details"] = msgspec.json.decode(values["details"])
+    session.add(AuditLog(id=new_id(), **values))
 
 
-def write(connection: Connection, said: Iterable[Said], now: datetime) -> None:
+def write(connection: Connection, said: Sequence[Said], now: datetime) -> None:
     """Insert lines in the transaction of a connection, in their order."""
-    rows = [
+    if said:
+        rows = _rows(said, now)
+        _LINES.run(connection, [(new_id(), *row) for row in rows])
+
+
+def _rows(said: Sequence[Said], now: datetime) -> list[tuple[Any, ...]]:
+    """Return the values of `_COLUMNS` after the id."""
+    texts = [
+        (line.message, _details(line), _short(line.subject), _short(request))
+        for line, _, request in said
+    ]
+    if may_hold_secrets("\n".join(filter(None, chain.from_iterable(texts)))):
+        texts = [_cleaned(*each) for each in texts]
+    return [
         (
-            new_id(),
             now,
             line.level,
             EventType.state_change,
-            without_secrets(line.message),
-            _details(line),
+            message,
+            details,
             line.account_id,
-            actor.kind.value,
+            actor.kind,
             actor.id,
-            line.action.value,
-            _short(line.subject),
-            _short(request),
+            line.action,
+            subject,
+            request,
         )
-        for line, actor, request in said
+        for (line, actor, _), (message, details, subject, request) in zip(said, texts, strict=True)
     ]
-    if rows:
-        _LINES.run(connection, rows)
 
 
 def _details(line: Line) -> str | None:
-    """Return what there was before and after, as JSON without a secret."""
-    details: dict[str, Any] = {}
-    if line.before is not None:
-        details["before"] = line.before
-    if line.after is not None:
-        details["after"] = line.after
-    return without_secrets_in(_encoder.encode(details)) if details else None
+    """Return what there was before and after, as JSON."""
+    if line.before is None:
+        details = None if line.after is None else {"after": line.after}
+    elif line.after is None:
+        details = {"before": line.before}
+    else:
+        details = {"before": line.before, "after": line.after}
+    return None if details is None else _encoder.encode(details).decode()
+
+
+def _cleaned(
+    message: str, details: str | None, subject: str | None, request: str | None
+) -> tuple[str, str | None, str | None, str | None]:
+    """Return the texts of a line without secrets."""
+    return (
+        without_secrets(message),
+        details and without_secrets_in(details),
+        subject and without_secrets(subject),
+        request and without_secrets(request),
+    )
 
 
 def _short(text: str | None) -> str | None:
-    return text if text is None else without_secrets(text[:LONGEST_SUBJECT])
+    return text if text is None else text[:LONGEST_TEXT]
