@@ -1,0 +1,217 @@
+"""Every operation of the OpenAPI document that changes something leaves a line of who did it.
+
+A new route needs an example here: a valid request, and what the line calls it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from paperdesk.app import create_app
+from paperdesk.db.engine import Database
+from paperdesk.ledger.proof.standing import REASON
+from paperdesk.models import DeskMeta
+from paperdesk.settings import Settings
+from support.desk import DeskClient, open_desk
+from support.trail import asked_by, trail
+
+Prepare = Callable[[DeskClient], Awaitable[str]]
+LIMIT = {"ticker": "AAPL", "side": "buy", "quantity": 1, "type": "limit", "limit_price": 50}
+SAFE = {"get", "head", "options"}
+CHANGES_NOTHING = {
+    # It proves the books; where it finds them wrong, the desk closes itself, which is a line.
+    "POST /api/verify",
+}
+
+
+class Example(NamedTuple):
+    """A request, after what `prepare` did, whose result goes in place of `{id}` in the path."""
+
+    actions: set[str]
+    body: Any = None
+    path: str | None = None
+    prepare: Prepare | None = None
+    account: str | None = "default"
+
+
+async def order(desk: DeskClient) -> str:
+    return (await desk.post("/api/orders", json=LIMIT)).json()["id"]
+
+
+async def position(desk: DeskClient) -> str:
+    await desk.trade("AAPL", "buy", 2)
+    return "AAPL"
+
+
+async def account(desk: DeskClient) -> str:
+    answer = await desk.post("/api/accounts", json={"name": "momentum", "cash_balance": 100})
+    return answer.json()["id"]
+
+
+async def closed(desk: DeskClient) -> str:
+    """Close the desk, as a proof does that failed."""
+    database: Database = desk.app.state.database
+    async with database.write() as session:
+        session.add(DeskMeta(key=REASON, value="The desk is read-only."))
+    desk.app.state.standing._looked_at = None  # noqa: SLF001 - as another process would find it
+    return ""
+
+
+NEW: str | None = "new"
+"""The account that the operation opened, or that was opened before it."""
+
+EXAMPLES: dict[str, Example] = {
+    "POST /api/portfolio/trade": Example(
+        {"order.placed"}, {"ticker": "AAPL", "side": "buy", "quantity": 1}
+    ),
+    "POST /api/orders": Example({"order.placed"}, LIMIT),
+    "DELETE /api/orders": Example({"order.canceled"}, prepare=order),
+    "POST /api/orders/batch": Example(
+        {"order.placed"}, {"orders": [{"ticker": "AAPL", "side": "buy", "quantity": 1}]}
+    ),
+    "PATCH /api/orders/{order_id}": Example(
+        {"order.replaced"}, {"limit_price": 60}, "/api/orders/{id}", order
+    ),
+    "DELETE /api/orders/{order_id}": Example(
+        {"order.canceled"}, path="/api/orders/{id}", prepare=order
+    ),
+    "POST /api/positions/{ticker}/close": Example(
+        {"position.closed"}, {}, "/api/positions/{id}/close", position
+    ),
+    "DELETE /api/positions": Example({"position.closed"}, prepare=position),
+    "POST /api/accounts": Example(
+        {"account.opened"}, {"name": "momentum", "cash_balance": 100}, account=NEW
+    ),
+    "PATCH /api/accounts/{account_id}": Example(
+        {"account.changed"}, {"name": "other"}, "/api/accounts/{id}", account, NEW
+    ),
+    "POST /api/accounts/{account_id}/reset": Example(
+        {"account.reset"}, {}, "/api/accounts/{id}/reset", account, NEW
+    ),
+    "POST /api/accounts/{account_id}/clone": Example(
+        {"account.cloned"}, {"name": "twin"}, "/api/accounts/{id}/clone", account, NEW
+    ),
+    "POST /api/corporate-actions": Example(
+        {"action.booked"},
+        {"kind": "split", "key": "split", "ticker": "AAPL", "numerator": 2},
+        prepare=position,
+    ),
+    "POST /api/cash": Example({"cash.moved"}, {"kind": "deposit", "amount": 5}),
+    "POST /api/reopen": Example({"desk.reopened"}, {"accept": False}, prepare=closed, account=None),
+    "POST /api/watchlist": Example({"watchlist.added"}, {"ticker": "BRK.B"}),
+    "DELETE /api/watchlist/{ticker}": Example({"watchlist.removed"}, path="/api/watchlist/AAPL"),
+}
+
+
+def operations() -> list[str]:
+    """Return every operation of the document that may change something."""
+    document = create_app(Settings(database_url="unused.db")).openapi()
+    return [
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+        if method not in SAFE
+    ]
+
+
+@pytest.fixture
+async def acting_desk(database_url: str) -> Any:
+    async with open_desk(database_url) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize("operation", sorted(operations()))
+async def test_every_change_leaves_a_line_of_who_made_it(
+    acting_desk: DeskClient, operation: str
+) -> None:
+    if operation in CHANGES_NOTHING:
+        return
+    assert operation in EXAMPLES, f"{operation} has no example here of the line that it leaves"
+    example = EXAMPLES[operation]
+    method, path = operation.split()
+    desk, database = acting_desk, acting_desk.app.state.database
+    made = await example.prepare(desk) if example.prepare else ""
+    *_, last = await trail(database)
+
+    target = (example.path or path).replace("{id}", made)
+    headers = {"X-Request-ID": "request-1"}
+    with asked_by():
+        answer = await desk.request(method, target, json=example.body, headers=headers)
+
+    assert answer.is_success, answer.text
+    lines = await trail(database, last)
+    assert {line.action for line in lines} == example.actions
+    expected = _expected_account(example, answer, made)
+    asked_in = answer.headers.get("X-Request-ID", "request-1")
+    for line in lines:
+        assert (line.actor, line.request_id, line.user_id) == ("local", asked_in, expected)
+        assert line.message
+
+
+def _expected_account(example: Example, answer: httpx2.Response, made: str) -> str | None:
+    if example.account is not NEW:
+        return example.account
+    return answer.json()["id"] or made
+
+
+async def test_a_refused_request_leaves_no_line(acting_desk: DeskClient) -> None:
+    database = acting_desk.app.state.database
+    *_, last = await trail(database)
+    requests: list[tuple[str, str, Any]] = [
+        ("POST", "/api/portfolio/trade", {"ticker": "AAPL", "side": "buy", "quantity": 10_000}),
+        ("POST", "/api/cash", {"kind": "withdrawal", "amount": 999_999}),
+        ("DELETE", "/api/watchlist/PYPL", None),
+        ("DELETE", "/api/orders/none", None),
+        ("PATCH", "/api/accounts/none", {"name": "other"}),
+        ("POST", "/api/accounts/none/reset", {}),
+        ("POST", "/api/accounts/none/clone", {"name": "twin"}),
+    ]
+    for method, path, body in requests:
+        answer = await acting_desk.request(method, path, json=body)
+        assert answer.is_client_error, answer.text
+    assert await trail(database, last) == []
+
+
+async def test_what_changes_nothing_leaves_no_line(acting_desk: DeskClient) -> None:
+    database = acting_desk.app.state.database
+    key = {"Idempotency-Key": "once"}
+    opened = {"name": "momentum", "cash_balance": 100}
+    requests: list[tuple[str, str, Any]] = [
+        ("POST", "/api/portfolio/trade", {"ticker": "AAPL", "side": "buy", "quantity": 1}),
+        ("POST", "/api/accounts", opened),
+    ]
+    for method, path, body in requests:
+        await acting_desk.request(method, path, json=body, headers=key)
+    *_, last = await trail(database)
+    for method, path, body in [
+        *requests,
+        ("POST", "/api/watchlist", {"ticker": "AAPL"}),
+        ("PATCH", "/api/accounts/default", {"name": "Default"}),
+        ("POST", "/api/verify", None),
+        ("POST", "/api/reopen", {"accept": True}),
+    ]:
+        answer = await acting_desk.request(method, path, json=body, headers=key)
+        assert answer.is_success, answer.text
+    assert await trail(database, last) == []
+
+
+async def test_a_proof_that_fails_closes_the_desk_of_its_own_accord(sqlite_url: str) -> None:
+    async with open_desk(sqlite_url) as desk:
+        database: Database = desk.app.state.database
+        async with database.write() as session:
+            await session.execute(text("UPDATE users_profile SET cash_balance = cash_balance + 1"))
+        *_, last = await trail(database)
+        with asked_by():
+            await desk.post("/api/verify")
+            await desk.post("/api/reopen", json={"accept": True})
+
+        lines = await trail(database, last)
+        assert [(line.action, line.actor) for line in lines] == [
+            ("desk.closed", "system"),
+            ("proof.accepted", "local"),
+            ("desk.reopened", "local"),
+        ]
+        assert lines[0].details["after"]["problems"]
