@@ -17,9 +17,9 @@ depends_on = None
 def upgrade() -> None:
     """Make the triggers."""
     if op.get_bind().dialect.name == "sqlite":
+        taken = "SELECT 1 FROM audit_logs AS there WHERE there.id = NEW.id AND there.job_id IS NULL"
         for trigger in (
-            "replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs AS there "
-            "WHERE there.id = NEW.id AND there.job_id IS NULL)",
+            f"replace BEFORE INSERT ON audit_logs WHEN EXISTS ({taken})",
             "new_id BEFORE UPDATE OF id ON audit_logs WHEN (OLD.id <> NEW.id)",
         ):
             op.execute(

@@ -87,6 +87,7 @@ async def test_nothing_else_is_seeded(database: Database) -> None:
         "domains",
         "stocks",
         "desk_meta",
+        "audit_logs",
     }
     assert {table for table, rows in found.items() if rows} == full
 

@@ -270,6 +270,18 @@ Examples:
   paperdesk journal --table cash_movements
   paperdesk journal --all --json > journal.json""",
     ),
+    (
+        _LOOK,
+        "audit",
+        "audit:audit",
+        "Who did what, newest first.",
+        """\
+Examples:
+  paperdesk audit
+  paperdesk audit --account default --action order.
+  paperdesk audit --actor command_line --since 2026-11-22T00:00:00Z
+  paperdesk audit --all --json > audit.json""",
+    ),
     (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),
     (
         _LOOK,
