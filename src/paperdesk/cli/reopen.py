@@ -89,9 +89,10 @@ def _decided(decision: Decision) -> bytes:
 
 
 async def _decided_here(settings: Settings, *, accept: bool) -> bytes:
-    acting.set(Actor(ActorKind.command_line))
     clock = SystemClock()
     database = await open_database(settings.database_url, clock)
+    # Not before: a database that is new is seeded by the desk itself.
+    acting.set(Actor(ActorKind.command_line))
     try:
         standing = Standing(database, clock)
         keeper = Keeper(database, clock, standing, settings.timezone)

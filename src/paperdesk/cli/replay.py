@@ -84,9 +84,10 @@ async def _replay(
     url: str, trades: TradeFile, watch: Watch, rejects: Rejects | None
 ) -> tuple[Summary, float]:
     """Return what was done, and in how many seconds."""
-    acting.set(Actor(ActorKind.command_line))
     clock = SystemClock()
     database = await open_database(url, clock)
+    # Not before: a database that is new is seeded by the desk itself.
+    acting.set(Actor(ActorKind.command_line))
     ledger = Ledger(database, check=Standing(database, clock).check, clock=clock)
     began = time.monotonic()
     try:

@@ -148,7 +148,7 @@ async def test_a_file_of_trades_is_a_line_for_each_stretch(desk: TradingDesk) ->
     trades = [reader.read(n, each) for n, each in enumerate(cells)]
     last = await last_of(desk)
     await desk.ledger.submit(
-        BookTrades("default", [t for t in trades if isinstance(t, PastTrade)], True)  # noqa: FBT003
+        BookTrades("default", [t for t in trades if isinstance(t, PastTrade)], True)
     )
 
     (line,) = await trail(desk.database, last)

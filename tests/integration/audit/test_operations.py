@@ -56,7 +56,7 @@ async def closed(desk: DeskClient) -> str:
     database: Database = desk.app.state.database
     async with database.write() as session:
         session.add(DeskMeta(key=REASON, value="The desk is read-only."))
-    desk.app.state.standing._looked_at = None  # noqa: SLF001 - as another process would find it
+    desk.app.state.standing._looked_at = None
     return ""
 
 
