@@ -75,7 +75,7 @@ async def test_lines_come_newest_first_with_all_that_they_say(desk: DeskClient) 
         ({"action": "order.placed"}, ["three", "one"]),
         ({"action": "order."}, ["three", "two", "one"]),
         ({"action": "order"}, []),
-        ({"action": "order_."}, []),
+        ({"action": "o%."}, []),
         ({"actor": "key"}, ["four", "two", "one"]),
         ({"actor_id": "job-1"}, ["three"]),
         ({"account": "other"}, ["three"]),
@@ -100,7 +100,7 @@ async def test_a_jobs_log_is_shown_where_it_is_asked_for(desk: DeskClient) -> No
 async def test_pages_are_all_of_it_once(desk: DeskClient) -> None:
     found: list[str] = []
     target = "/api/audit?limit=1&action=order."
-    while target:
+    while target and len(found) < 9:
         answer = await desk.get(target)
         found += [line["message"] for line in answer.json()]
         target = answer.links.get("next", {}).get("url", "")
