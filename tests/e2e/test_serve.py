@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -114,6 +115,64 @@ def test_endless_headers_are_refused_and_not_kept(served: Served, head: bytes, p
     assert sent < 32 * 1024 * 1024
     assert resident(served.process.pid) - before < 4 * 1024 * 1024
     assert httpx2.get(f"{served.url}/api/health").json()["status"] == "ok"
+
+
+HALF_A_BODY = (
+    b"POST /api/watchlist HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"", b"HTTP/1.1 408 "),
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"HTTP/1.1 408 "),
+        (HALF_A_BODY, b"HTTP/1.1 408 "),
+    ],
+    ids=["nothing", "headers", "body"],
+)
+def test_a_client_that_sends_drop_by_drop_is_cut_off(
+    served: Served, request_: bytes, answer: bytes
+) -> None:
+    started = time.monotonic()
+    with connected(served.url) as connection:
+        connection.sendall(request_)
+        while time.monotonic() - started < 15 and not has_answer(connection):
+            if request_:
+                with suppress(ConnectionError):
+                    connection.send(b" " if b"Length" in request_ else b"X")
+            time.sleep(0.2)
+        assert connection.recv(64).startswith(answer)
+
+    assert 9 < time.monotonic() - started < 14
+    assert httpx2.get(f"{served.url}/api/health").json()["status"] == "ok"
+
+
+def test_an_upload_may_take_its_time_and_a_stream_goes_on(served: Served) -> None:
+    with (
+        httpx2.Client(base_url=served.url, timeout=20) as client,
+        client.sse("/api/stream/prices") as stream,
+        connected(served.url) as connection,
+    ):
+        connection.sendall(
+            b"POST /api/portfolio/trade HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        source = iter(stream)
+        started = time.monotonic()
+        while time.monotonic() - started < 12:
+            connection.sendall(b"1\r\nx\r\n")
+            next(source)
+        connection.sendall(b"0\r\n\r\n")
+
+        assert connection.recv(64).startswith(b"HTTP/1.1 415 ")
+        next(source)
+
+
+def has_answer(connection: socket.socket) -> bool:
+    """Say whether the desk has said something, or hung up."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def test_a_megabyte_of_header_is_refused_and_60_kib_are_not(served: Served) -> None:

@@ -1,6 +1,9 @@
 """The gate: strange hosts, foreign pages, keys, and settings that stay as they are."""
 
 import asyncio
+import re
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 from pydantic import ValidationError
@@ -95,7 +98,25 @@ async def test_answers_carry_the_headers_that_protect_a_browser(sqlite_desk: Des
 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
     assert "access-control-allow-origin" not in headers
+    policy = headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+    refused = (await sqlite_desk.get("/api/portfolio", headers={"host": "evil.com"})).headers
+    assert refused["content-security-policy"] == headers["content-security-policy"]
+
+
+async def test_the_documentation_may_run_its_own_script_and_no_other(
+    sqlite_desk: DeskClient,
+) -> None:
+    page = await sqlite_desk.get("/docs")
+    policy = page.headers["content-security-policy"]
+
+    (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}'" in policy
+    assert "unsafe-inline" not in policy.partition("style-src")[0]
+    assert len(page.headers.get_list("content-security-policy")) == 1
 
 
 async def test_a_key_that_was_made_closes_an_open_desk_within_a_second_but_not_its_health(

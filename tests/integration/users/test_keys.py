@@ -77,6 +77,7 @@ async def test_every_key_that_does_not_open_gets_the_same_answer(timed: DeskClie
         bearer(revoked["key"]),
         bearer(revoked["key"][:-1] + "!"),
         {"APCA-API-KEY-ID": revoked["key_id"], "APCA-API-SECRET-KEY": secret[::-1]},
+        {"APCA-API-KEY-ID": admin[3:13], "APCA-API-SECRET-KEY": secret},
         {"APCA-API-KEY-ID": "0123456789", "APCA-API-SECRET-KEY": secret},
         bearer(admin) | {"APCA-API-KEY-ID": revoked["key_id"], "APCA-API-SECRET-KEY": secret},
     ]
