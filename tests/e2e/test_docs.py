@@ -159,6 +159,26 @@ def test_answers_in_the_http_page_have_the_shape_of_real_ones(reader: Reader) ->
     assert real == documented
 
 
+def test_security_page_makes_a_key_and_opens_the_desk_with_it(reader: Reader) -> None:
+    first, *rest = (
+        line
+        for kind, text in blocks(DOCS / "security.md")
+        if kind == "sh"
+        for line in commands(text)
+    )
+
+    found = re.search(r"pd_\S{61}", reader.types(first))
+    assert found
+    answers = [
+        json.loads(reader.types([word.replace("$PAPERDESK_API_KEY", found[0]) for word in line]))
+        for line in rest
+    ]
+
+    portfolio, bot = answers
+    assert portfolio["cash_balance"] == 10000
+    assert (bot["scopes"], bot["account_id"]) == (["trade"], "default")
+
+
 def test_programs_in_the_python_page_print_what_it_says(tmp_path: Path, postgres_url: str) -> None:
     found = blocks(DOCS / "python.md")
     server = postgres_url.replace("+asyncpg", "")
