@@ -217,6 +217,15 @@ Examples:
     (_TRADE, "cash", "cash:cash", "What came and went; deposits, fees, interest.", None),
     (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),
     (
+        _TRADE,
+        "webhook",
+        "webhook:webhook",
+        "Webhooks: the doors that alerts come in through.",
+        None,
+    ),
+    (_TRADE, "signal", "signals:signal", "One signal; approve, decline and replay it.", None),
+    (_TRADE, "killswitch", "killswitch:killswitch", "Stop all signals at once.", None),
+    (
         _LOOK,
         "portfolio",
         "look:portfolio",
@@ -282,6 +291,7 @@ Examples:
   paperdesk audit --actor command_line --since 2026-11-22T00:00:00Z
   paperdesk audit --all --json > audit.json""",
     ),
+    (_LOOK, "signals", "signals:signals", "What came through the webhooks; replay it.", None),
     (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),
     (
         _LOOK,
