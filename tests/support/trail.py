@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import select
 
@@ -35,3 +36,9 @@ async def trail(database: Database, since: AuditLog | None = None) -> list[Audit
 async def actions(database: Database, since: AuditLog | None = None) -> list[str | None]:
     """Return what was done, in its order."""
     return [line.action for line in await trail(database, since)]
+
+
+def said(line: AuditLog) -> dict[str, Any]:
+    """Return what a line says of before and after."""
+    assert line.details is not None, line.message
+    return line.details

@@ -34,7 +34,7 @@ from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.commands.replace_order import Changes, ReplaceOrder
 from support.databases import START
 from support.trading import TradingDesk, trading
-from support.trail import actions, asked_by, trail
+from support.trail import actions, asked_by, said, trail
 
 KEY = Actor(ActorKind.key, "key-1", "the bot")
 NOBODY = "nobody"
@@ -197,7 +197,7 @@ async def test_every_command_says_who_did_what(desk: TradingDesk, name: str) -> 
         assert (line.actor, line.actor_id, line.request_id) == ("key", "key-1", "request-7")
         assert (line.user_id, line.timestamp) == ("default", lines[0].timestamp)
         assert line.subject
-        assert line.details["after" if "after" in line.details else "before"]
+        assert said(line)["after" if "after" in said(line) else "before"]
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

@@ -29,7 +29,7 @@ from paperdesk.orders.terms import StopLoss
 from paperdesk.watchlist import service
 from support.databases import START
 from support.trading import TradingDesk, row_counts
-from support.trail import actions, asked_by, trail
+from support.trail import actions, asked_by, said, trail
 
 LIMIT: dict[str, Any] = {"type": OrderType.limit, "time_in_force": TimeInForce.gtc}
 BRACKET: dict[str, Any] = {
@@ -76,7 +76,7 @@ async def test_a_replaced_order_says_its_old_and_its_new_terms(desk: TradingDesk
 
     (line,) = await trail(desk.database, last)
     assert (line.action, line.subject) == ("order.replaced", new.order.id)
-    before, after = line.details["before"], line.details["after"]
+    before, after = said(line)["before"], said(line)["after"]
     assert (before["id"], before["quantity"], before["limit_price"]) == (old.id, "1", "50")
     assert (after["replaces"], after["quantity"], after["limit_price"]) == (old.id, "2", "60.5")
 
@@ -89,9 +89,9 @@ async def test_a_canceled_order_says_what_became_of_those_linked_to_it(desk: Tra
     lines = await trail(desk.database, last)
     assert [line.action for line in lines] == ["order.canceled"] * 3
     assert {line.subject for line in lines} == {placed.order.id, *(leg.id for leg in placed.legs)}
-    assert lines[0].details["before"] == {"status": "new"}
-    assert lines[0].details["after"]["status"] == "canceled"
-    assert "canceled" in lines[1].details["after"]["reason"]
+    assert said(lines[0])["before"] == {"status": "new"}
+    assert said(lines[0])["after"]["status"] == "canceled"
+    assert "canceled" in said(lines[1])["after"]["reason"]
 
 
 async def test_what_the_desk_does_by_itself_is_the_systems(desk: TradingDesk) -> None:
@@ -113,8 +113,8 @@ async def test_what_the_desk_does_by_itself_is_the_systems(desk: TradingDesk) ->
         "order.canceled",
     ]
     assert lines[0].subject == placed.order.id
-    assert lines[0].details["before"] == {"status": "new"}
-    (fill,) = lines[0].details["after"]["fills"]
+    assert said(lines[0])["before"] == {"status": "new"}
+    (fill,) = said(lines[0])["after"]["fills"]
     assert (fill["quantity"], fill["price"]) == ("3", "49")
 
 
@@ -135,9 +135,9 @@ async def test_a_reset_says_what_was_given_up(desk: TradingDesk) -> None:
     await desk.ledger.submit(ResetAccount("default", desk.venue, Decimal(500)))
 
     (line,) = await trail(desk.database, last)
-    assert line.details["before"]["cash_balance"] == "9600"
-    assert line.details["before"]["positions"] == {"AAPL": "4"}
-    assert line.details["after"]["cash_balance"] == "500"
+    assert said(line)["before"]["cash_balance"] == "9600"
+    assert said(line)["before"]["positions"] == {"AAPL": "4"}
+    assert said(line)["after"]["cash_balance"] == "500"
 
 
 async def test_a_file_of_trades_is_a_line_for_each_stretch(desk: TradingDesk) -> None:
@@ -153,7 +153,7 @@ async def test_a_file_of_trades_is_a_line_for_each_stretch(desk: TradingDesk) ->
     )
 
     (line,) = await trail(desk.database, last)
-    assert (line.action, line.details["after"]["booked"]) == ("trades.replayed", 9)
+    assert (line.action, said(line)["after"]["booked"]) == ("trades.replayed", 9)
 
 
 @dataclass(frozen=True)
@@ -253,11 +253,11 @@ async def test_no_secret_gets_in_whatever_a_command_says(desk: TradingDesk, secr
 
     placed, made = await trail(desk.database, last)
     for line in (placed, made):
-        said = f"{line.message} {line.details} {line.subject} {line.request_id}"
-        assert "canary" not in said.lower()
-        assert "[redacted]" in said
-    assert placed.details["after"]["ticker"] == "AAPL"
-    assert set(made.details["after"].values()) == {"[redacted]"}
+        text = f"{line.message} {line.details} {line.subject} {line.request_id}"
+        assert "canary" not in text.lower()
+        assert "[redacted]" in text
+    assert said(placed)["after"]["ticker"] == "AAPL"
+    assert set(said(made)["after"].values()) == {"[redacted]"}
 
 
 def test_actions_are_named_for_what_they_are_done_to() -> None:

@@ -16,7 +16,7 @@ from paperdesk.ledger.proof.standing import REASON
 from paperdesk.models import DeskMeta
 from paperdesk.settings import Settings
 from support.desk import DeskClient, open_desk
-from support.trail import asked_by, trail
+from support.trail import asked_by, said, trail
 
 Prepare = Callable[[DeskClient], Awaitable[str]]
 LIMIT = {"ticker": "AAPL", "side": "buy", "quantity": 1, "type": "limit", "limit_price": 50}
@@ -214,4 +214,4 @@ async def test_a_proof_that_fails_closes_the_desk_of_its_own_accord(sqlite_url: 
             ("proof.accepted", "local"),
             ("desk.reopened", "local"),
         ]
-        assert lines[0].details["after"]["problems"]
+        assert said(lines[0])["after"]["problems"]
