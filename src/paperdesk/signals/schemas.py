@@ -9,6 +9,14 @@ from paperdesk.models import SignalStatus, Webhook, WebhookMode
 from paperdesk.signals.reading.model import NotUnderstood, Understood
 from paperdesk.signals.terms import Limits, Taking, limits_of, taking_of
 
+SignalId = Annotated[
+    str,
+    Field(
+        description="64 hex digits of SHA-256",
+        examples=["9f3c1e7ab2d4506887e1f0c2d3b4a5968778695a4b3c2d1e0f9e8d7c6b5a4938"],
+    ),
+]
+
 
 class WebhookTerms(Limits, Taking):
     """What a webhook lets its signals do and how it takes alerts; what is left out has no limit."""
@@ -30,7 +38,7 @@ class WebhookRequest(WebhookTerms):
 class WebhookChange(WebhookTerms):
     """What changes of a webhook: only what is named; null where a limit is to go."""
 
-    name: Label | None = None
+    name: Annotated[Label | None, Field(examples=["Breakout on TradingView"])] = None
     mode: WebhookMode | None = None
     enabled: Annotated[
         bool | None, Field(description="false is its kill switch: all that comes is refused")
@@ -41,14 +49,14 @@ class WebhookChange(WebhookTerms):
 class WebhookAnswer(Answer):
     """A webhook, without its token."""
 
-    id: str
-    account_id: str
-    name: str
+    id: Annotated[str, Field(examples=["01a20132-3a10-7c0e-8e0b-2d1b6f0c9a51"])]
+    account_id: Annotated[str, Field(examples=["default"])]
+    name: Annotated[str, Field(examples=["Breakout on TradingView"])]
     mode: WebhookMode
-    enabled: bool
+    enabled: Annotated[bool, Field(description="false: all that comes is refused")]
     strategy: str | None
-    limits: Any
-    settings: Any
+    limits: Annotated[Any, Field(description="What its signals may do, as in the request")]
+    settings: Annotated[Any, Field(description="How it takes its alerts, as in the request")]
     signs: Annotated[bool, Field(description="Whether senders may sign with a secret")]
     created_at: Moment
 
@@ -66,8 +74,8 @@ class WebhookMade(WebhookAnswer):
 class SigningSecret(Answer):
     """The secret that senders sign with, shown this once."""
 
-    secret: str
-    version: int
+    secret: Annotated[str, Field(examples=["whsec_…"])]
+    version: Annotated[int, Field(examples=[1])]
     previous_until: Annotated[
         Moment | None, Field(description="Until when the secret before it counts too")
     ]
@@ -76,7 +84,7 @@ class SigningSecret(Answer):
 class RotationRequest(Ask):
     """How long the secret before counts beside the new one."""
 
-    grace_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
+    grace_seconds: Annotated[int, Field(ge=0, le=30 * 86_400, examples=[86_400])] = 86_400
 
 
 class FirstResult(Answer):
@@ -84,8 +92,8 @@ class FirstResult(Answer):
 
     status: SignalStatus
     order_id: str | None
-    outcome: str | None
-    error: str | None
+    outcome: Annotated[str | None, Field(examples=["Bought 10 AAPL at 190.12."])]
+    error: Annotated[str | None, Field(description="Why it was refused, or has to wait")]
 
 
 class DeliveredSignal(Answer):
@@ -95,7 +103,7 @@ class DeliveredSignal(Answer):
         Literal["received", "duplicate", "rejected"],
         Field(description="duplicate: it came before, and nothing is done again"),
     ]
-    signal_id: str
+    signal_id: SignalId
     first: FirstResult
 
 
@@ -109,37 +117,37 @@ class SignalAnswer(Answer):
     """A signal of the inbox, with what was understood and what became of it."""
 
     id: int
-    signal_id: str
-    account_id: str
-    webhook_id: str | None
+    signal_id: SignalId
+    account_id: Annotated[str, Field(examples=["default"])]
+    webhook_id: Annotated[str | None, Field(examples=["01a20132-3a10-7c0e-8e0b-2d1b6f0c9a51"])]
     status: SignalStatus
     processed: Annotated[bool, Field(description="Whether nothing more will become of it")]
-    ticker: str | None
+    ticker: Annotated[str | None, Field(examples=["AAPL"])]
     payload: Annotated[Any, Field(description="The body as JSON; null where it is none")]
     raw: Annotated[str | None, Field(description="The body as it came, without its secrets")]
     understood: Annotated[
         Understood | NotUnderstood | None, Field(description="What the desk took it to say")
     ]
     order_id: str | None
-    outcome: str | None
-    error: str | None
+    outcome: Annotated[str | None, Field(examples=["Bought 10 AAPL at 190.12."])]
+    error: Annotated[str | None, Field(description="Why it was refused, or has to wait")]
     missed: Annotated[
         str | None, Field(description="What an alert before it must have said that never came")
     ]
-    attempts: int
+    attempts: Annotated[int, Field(description="How often it was tried to execute it")]
     duplicates: Annotated[int, Field(description="How often it was delivered again")]
     sent_at: Moment | None
     received_at: Moment
     last_seen_at: Moment | None
     processed_at: Moment | None
-    replay_of: str | None
+    replay_of: Annotated[str | None, Field(description="The signal that it repeats")]
 
 
 class ReplayRequest(Ask):
     """Which signals to replay: of one webhook or all, of a span of time, the oldest first."""
 
-    since: Moment
-    until: Moment
+    since: Annotated[Moment, Field(examples=["2026-11-22T14:00:00Z"])]
+    until: Annotated[Moment, Field(description="Excluded", examples=["2026-11-22T15:00:00Z"])]
     webhook_id: Annotated[str | None, Field(max_length=36)] = None
     status: SignalStatus | None = None
 
@@ -147,13 +155,15 @@ class ReplayRequest(Ask):
 class KillswitchRequest(Ask):
     """Stop the execution of signals, or let it go on: of the desk, an account, or one webhook."""
 
-    on: bool
+    on: Annotated[bool, Field(examples=[True])]
     account_id: Annotated[str | None, Field(max_length=36)] = None
     webhook_id: Annotated[str | None, Field(max_length=36)] = None
     cancel_orders: Annotated[
         bool, Field(description="Cancel the open orders that came through webhooks, too")
     ] = False
-    reason: Note | None = None
+    reason: Annotated[
+        Note | None, Field(description="Refused signals say it", examples=["It runs wild."])
+    ] = None
 
 
 class KillswitchAnswer(Answer):
@@ -162,7 +172,7 @@ class KillswitchAnswer(Answer):
     on: bool
     account_id: str | None
     webhook_id: str | None
-    canceled_orders: int
+    canceled_orders: Annotated[int, Field(examples=[0])]
 
 
 class SwitchAnswer(Answer):
@@ -170,7 +180,7 @@ class SwitchAnswer(Answer):
 
     account_id: str | None
     since: Moment
-    reason: str | None
+    reason: Annotated[str | None, Field(examples=["It runs wild."])]
 
 
 def webhook_answer(webhook: Webhook) -> WebhookAnswer:

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from paperdesk.api.codec import AmountIn
 from paperdesk.errors import InvalidRequest
@@ -16,6 +16,10 @@ from paperdesk.signals.reading.model import QuantityKind
 
 WINDOW: Final = 30
 """Seconds within which equal bodies without a time are one signal, if the webhook says no other."""
+_WALL_CLOCK: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+}
 _SHORTEST_WINDOW: Final = 15
 """TradingView resends for so long."""
 
@@ -45,6 +49,12 @@ def _a_ticker(text: str) -> str:
         raise ValueError(str(refusal)) from None
 
 
+def _without_a_zone(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("must be a time of day such as 22:00, without a zone: it is the desk's")
+    return at
+
+
 def _a_network(text: str) -> str:
     try:
         return str(ip_network(text.strip()))
@@ -55,13 +65,14 @@ def _a_network(text: str) -> str:
 
 
 Ticker = Annotated[str, Field(max_length=64), AfterValidator(_a_ticker)]
+_WallClock = Annotated[time, AfterValidator(_without_a_zone), WithJsonSchema(_WALL_CLOCK)]
 _Positive = Annotated[AmountIn, Field(gt=0, le=1_000_000_000)]
 
 
 class DefaultQuantity(_Kept):
     """How much a signal trades that does not say it."""
 
-    amount: _Positive
+    amount: Annotated[_Positive, Field(examples=[10])]
     kind: QuantityKind = QuantityKind.shares
 
 
@@ -71,9 +82,11 @@ class QuietHours(_Kept):
     What closes or reduces a position still goes through. `until` before `since` runs past midnight.
     """
 
-    since: time
-    until: time
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] = tuple(Weekday)
+    since: Annotated[_WallClock, Field(examples=["22:00:00"])]
+    until: Annotated[_WallClock, Field(examples=["08:00:00"])]
+    days: Annotated[
+        tuple[Weekday, ...], Field(min_length=1, max_length=7, examples=[["fri", "sat"]])
+    ] = tuple(Weekday)
 
     def cover(self, at: datetime, zone: ZoneInfo) -> bool:
         """Say whether an instant is in them. A span past midnight belongs to the day it began."""
@@ -91,29 +104,78 @@ class QuietHours(_Kept):
 class Limits(_Kept):
     """What the signals of a webhook may do. US dollars, shares and seconds; None: no limit."""
 
-    tickers: Annotated[tuple[Ticker, ...] | None, Field(max_length=1000)] = None
-    sides: Annotated[tuple[Side, ...] | None, Field(min_length=1, max_length=2)] = None
-    max_notional_per_order: _Positive | None = None
-    max_notional_per_day: _Positive | None = None
-    max_position: _Positive | None = None
-    max_position_notional: _Positive | None = None
-    stale_after_seconds: Annotated[int | None, Field(ge=1, le=86_400)] = None
-    quiet_hours: Annotated[tuple[QuietHours, ...], Field(max_length=20)] = ()
-    rate_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    tickers: Annotated[
+        tuple[Ticker, ...] | None,
+        Field(max_length=1000, description="The only ones it trades", examples=[["AAPL", "MSFT"]]),
+    ] = None
+    sides: Annotated[
+        tuple[Side, ...] | None,
+        Field(min_length=1, max_length=2, description="The only ones it trades, closing included"),
+    ] = None
+    max_notional_per_order: Annotated[
+        _Positive | None,
+        Field(description="US dollars that one order may open", examples=[2500]),
+    ] = None
+    max_notional_per_day: Annotated[
+        _Positive | None,
+        Field(description="US dollars that the orders of a day may open, in the desk's time zone"),
+    ] = None
+    max_position: Annotated[
+        _Positive | None,
+        Field(description="Shares of a stock, long or short, open orders included", examples=[100]),
+    ] = None
+    max_position_notional: Annotated[
+        _Positive | None,
+        Field(description="US dollars that a position may be worth, open orders included"),
+    ] = None
+    stale_after_seconds: Annotated[
+        int | None,
+        Field(ge=1, le=86_400, description="The age at which an alert that says its time is late"),
+    ] = None
+    quiet_hours: Annotated[
+        tuple[QuietHours, ...], Field(max_length=20, description="When nothing is opened")
+    ] = ()
+    rate_per_minute: Annotated[
+        int | None,
+        Field(
+            ge=1, le=1_000_000, description="Deliveries in a minute; null: as the desk's setting"
+        ),
+    ] = None
 
 
 class Taking(_Kept):
     """How a webhook takes its alerts."""
 
-    symbols: Annotated[dict[str, Ticker], Field(max_length=1000)] = Field(
-        default_factory=dict[str, str]
-    )
-    default_quantity: DefaultQuantity | None = None
-    window_seconds: Annotated[int, Field(ge=_SHORTEST_WINDOW, le=86_400)] = WINDOW
-    allowed_addresses: Annotated[
-        tuple[Annotated[str, AfterValidator(_a_network)], ...] | None, Field(max_length=100)
+    symbols: Annotated[
+        dict[str, Ticker],
+        Field(
+            max_length=1000,
+            description="The ticker for a name in the alerts",
+            examples=[{"NQ1!": "QQQ"}],
+        ),
+    ] = Field(default_factory=dict[str, str])
+    default_quantity: Annotated[
+        DefaultQuantity | None, Field(description="Of an alert that does not say how much")
     ] = None
-    signature_required: bool = False
+    window_seconds: Annotated[
+        int,
+        Field(
+            ge=_SHORTEST_WINDOW,
+            le=86_400,
+            description="Seconds in which equal bodies without a time are one signal",
+        ),
+    ] = WINDOW
+    allowed_addresses: Annotated[
+        tuple[Annotated[str, AfterValidator(_a_network)], ...] | None,
+        Field(
+            max_length=100,
+            description="The only addresses and networks that may send",
+            examples=[["52.89.214.238", "10.0.0.0/8"]],
+        ),
+    ] = None
+    signature_required: Annotated[
+        bool, Field(description="Whether every delivery has to be signed")
+    ] = False
 
 
 def limits_of(webhook: Webhook) -> Limits:

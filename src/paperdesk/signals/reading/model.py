@@ -67,7 +67,7 @@ class _Value(BaseModel):
 class Quantity(_Value):
     """How much: always more than nothing."""
 
-    amount: Exact
+    amount: Annotated[Exact, Field(examples=[10])]
     kind: QuantityKind = QuantityKind.shares
 
 
@@ -79,7 +79,7 @@ class Exit(_Value):
     """
 
     price: Exact | None = None
-    percent: Exact | None = None
+    percent: Annotated[Exact | None, Field(examples=[5])] = None
     amount: Exact | None = None
     amount_of: Literal["share", "total"] | None = None
     trail_price: Exact | None = None
@@ -144,7 +144,9 @@ class Understood(_Value):
 class NotUnderstood(_Value):
     """An alert that no rule understands, with a sentence that says what to send instead."""
 
-    reason: str
+    reason: Annotated[
+        str, Field(examples=["The alert names no ticker. Send one, such as ticker: AAPL."])
+    ]
     problems: tuple[str, ...] = ()
     carries_time: bool = False
     explicit_id: str | None = None
