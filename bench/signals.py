@@ -30,7 +30,7 @@ def signals(rate: int = RATE, seconds: float = SECONDS) -> Part:
         "Signals",
         f"{rate} alerts a second for {seconds:g} s, each another, to {WEBHOOKS} webhooks for "
         f"{len(TICKERS)} tickers, over {CLIENTS} connections; sent when they are due whether or "
-        "not the last one was answered, and timed from then on; each becomes an order of 0.001 shares",
+        "not the last one was answered, and timed from then on; each orders 0.001 shares",
     )
     with scratch() as folder, desk(folder / "desk.db") as server:
         paths = _webhooks(server)
@@ -123,7 +123,7 @@ def _ask(path: Path, query: str) -> list[Any]:
 
 
 def _wait_for(path: Path, count: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline, done = time.monotonic() + _PATIENCE, 0
     while time.monotonic() < deadline:
         [(done,)] = _ask(path, "SELECT count(*) FROM signals WHERE processed")
         if done == count:

@@ -1,6 +1,6 @@
 """GET /api/audit."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 
@@ -17,13 +17,14 @@ from paperdesk.api.pages import (
     page,
 )
 from paperdesk.api.problems import problems
+from paperdesk.api.scopes import Scope, principal_of
 from paperdesk.audit.actor import ActorKind
 from paperdesk.audit.queries import Wanted, lines_of
 from paperdesk.audit.schemas import AuditLine
 from paperdesk.errors import InvalidRequest
 from paperdesk.models import AuditLog, LogLevel
 
-router = slice_router(tags=["audit"])
+router = slice_router(tags=["audit"], reads=Scope.admin)
 
 _Text = Annotated[Label | None, Query()]
 _Action = Annotated[
@@ -32,12 +33,6 @@ _Action = Annotated[
 ]
 _Account = Annotated[Label | None, Query(description="The account that was changed.")]
 _Job = Annotated[Label | None, Query(description="The log of this job, in place of the desk's.")]
-
-
-def bound_account(request: Request) -> str | None:
-    """Return the one account that whoever asks may see; None for all."""
-    principal: Any = getattr(request.state, "principal", None)
-    return getattr(principal, "account_id", None)
 
 
 @router.get("/audit", response_model=list[AuditLine], responses=PAGED | problems(InvalidRequest))
@@ -74,7 +69,7 @@ async def read_audit(
         job_id=job_id,
         before_id=id_cursor(cursor),
     )
-    query = lines_of(wanted, bound_account(request))
+    query = lines_of(wanted, principal_of(request.scope).account_id)
     rows = (await session.scalars(query.limit(limit + 1))).all()
     shown, last = page(rows, limit)
     return Reply(

@@ -95,7 +95,7 @@ def test_without_any_quantity_nothing_is_opened(intent: str) -> None:
     ],
 )
 def test_leaving_what_is_not_held_is_refused_and_opens_nothing(intent: str, held: str) -> None:
-    with pytest.raises(NotFound, match="no .*position in AAPL"):
+    with pytest.raises(NotFound, match=r"no .*position in AAPL"):
         decide(said(intent), where(held))
 
 
