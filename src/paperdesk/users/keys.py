@@ -9,6 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.api.scopes import Principal, Scope, implied, scopes_of
+from paperdesk.audit.trail import Action, Line, note
 from paperdesk.errors import Forbidden, InvalidRequest, InvalidState, NotFound
 from paperdesk.models import ApiKey, UserProfile
 from paperdesk.users.credentials import Credential, new_credential
@@ -69,7 +70,9 @@ async def make_key(
     account = own or account_id
     if account is not None and await session.get(UserProfile, account) is None:
         raise NotFound("There is no such account.")
-    return await _add(session, name, wanted, account, expires_at, now)
+    made = await _add(session, name, wanted, account, expires_at, now)
+    note(session, _line(Action.key_made, "made", made.row), now)
+    return made
 
 
 async def revoke_key(
@@ -79,6 +82,7 @@ async def revoke_key(
     row = await find_key(session, principal, key)
     if row.revoked_at is None:
         row.revoked_at = now
+        note(session, _line(Action.key_revoked, "revoked", row), now)
     return row
 
 
@@ -102,6 +106,7 @@ async def rotate_key(
     made = await _add(session, old.name, scopes, old.user_id, old.expires_at, now)
     until = now + grace
     old.expires_at = min(until, old.expires_at or until)
+    note(session, _line(Action.key_rotated, "rotated", made.row, instead_of=old), now)
     return made
 
 
@@ -131,3 +136,11 @@ async def _add(
     session.add(row)
     await session.flush()
     return MadeKey(row, credential)
+
+
+def _line(action: Action, done: str, row: ApiKey, *, instead_of: ApiKey | None = None) -> Line:
+    before = None
+    if instead_of is not None:
+        before = {"id": instead_of.id, "expires_at": instead_of.expires_at}
+    after = {"name": row.name, "scopes": row.scopes, "expires_at": row.expires_at}
+    return Line(action, f"Key {row.key_id} {done}.", row.user_id, row.id, before, after)

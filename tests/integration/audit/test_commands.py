@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,12 +27,22 @@ from paperdesk.ledger.lane.waiting import Command
 from paperdesk.ledger.replay.book_trades import BookTrades
 from paperdesk.ledger.replay.past_trades import PastTrade, RowReader
 from paperdesk.margin.commands import CallMargin, ChargeBorrowing
-from paperdesk.models import CashMovementKind, OrderType, TimeInForce
+from paperdesk.models import (
+    CashMovementKind,
+    OrderType,
+    Signal,
+    SignalStatus,
+    TimeInForce,
+    Webhook,
+    WebhookMode,
+)
 from paperdesk.orders.commands.cancel_orders import CancelOrder, CancelOrders
 from paperdesk.orders.commands.close_position import ClosePosition
 from paperdesk.orders.commands.match_orders import MatchOrders
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.commands.replace_order import Changes, ReplaceOrder
+from paperdesk.signals.execution import ExecuteSignal
+from paperdesk.signals.stopping import CancelSignalOrders
 from support.databases import START
 from support.trading import TradingDesk, trading
 from support.trail import actions, asked_by, said, trail
@@ -154,6 +165,48 @@ async def dividend(desk: TradingDesk) -> Dividend:
     return Dividend(notice(desk), "AAPL", Decimal(1))
 
 
+async def waiting_signal(desk: TradingDesk, **row: Any) -> str:
+    """Put a signal into the queue, on a lease, and return its id."""
+    now = desk.clock.now()
+    webhook = Webhook(
+        id="webhook-1",
+        name="alerts",
+        mode=WebhookMode.execute,
+        token_hash="hash",
+        limits={},
+        created_at=now,
+    )
+    said = {"intent": "buy", "ticker": "AAPL", "quantity": {"amount": "1", "kind": "shares"}}
+    signal = Signal(
+        signal_id="5" * 64,
+        webhook_id=webhook.id,
+        ticker="AAPL",
+        understood=said | row,
+        status=SignalStatus.queued,
+        lease="lease",
+        attempts=1,
+        received_at=now,
+    )
+    async with desk.database.write() as session:
+        session.add(webhook)
+        await session.flush()
+        session.add(signal)
+    return signal.signal_id
+
+
+async def execute(desk: TradingDesk) -> ExecuteSignal:
+    zone = ZoneInfo("America/New_York")
+    return ExecuteSignal("default", await waiting_signal(desk), "lease", desk.venue, zone)
+
+
+async def stop(desk: TradingDesk) -> CancelSignalOrders:
+    said = {"order_type": "limit", "limit_price": "50", "time_in_force": "gtc"}
+    signal_id = await waiting_signal(desk, **said)
+    zone = ZoneInfo("America/New_York")
+    await desk.ledger.submit(ExecuteSignal("default", signal_id, "lease", desk.venue, zone))
+    return CancelSignalOrders("default", desk.clock, "webhook-1")
+
+
 EXAMPLES: dict[type[Any], tuple[Callable[[TradingDesk], Awaitable[Command[Any]]], list[str]]] = {
     PlaceOrder: (place, ["order.placed"]),
     ClosePosition: (close, ["position.closed"]),
@@ -171,6 +224,8 @@ EXAMPLES: dict[type[Any], tuple[Callable[[TradingDesk], Awaitable[Command[Any]]]
     SymbolChange: (rename, ["action.booked"]),
     SpinOff: (spin_off, ["action.booked"]),
     Dividend: (dividend, ["action.booked"]),
+    ExecuteSignal: (execute, ["order.placed", "signal.executed"]),
+    CancelSignalOrders: (stop, ["order.canceled"]),
 }
 
 

@@ -20,6 +20,8 @@ from support.trail import asked_by, said, trail
 
 Prepare = Callable[[DeskClient], Awaitable[str]]
 LIMIT = {"ticker": "AAPL", "side": "buy", "quantity": 1, "type": "limit", "limit_price": 50}
+ALERT = b'{"ticker": "AAPL", "action": "buy", "quantity": 1}'
+SPAN = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
 SAFE = {"get", "head", "options"}
 CHANGES_NOTHING = {
     # It proves the books; where it finds them wrong, the desk closes itself, which is a line.
@@ -35,6 +37,8 @@ class Example(NamedTuple):
     path: str | None = None
     prepare: Prepare | None = None
     account: str | None = "default"
+    actor: str = "local"
+    content: bytes | None = None
 
 
 async def order(desk: DeskClient) -> str:
@@ -58,6 +62,33 @@ async def closed(desk: DeskClient) -> str:
         session.add(DeskMeta(key=REASON, value="The desk is read-only."))
     desk.app.state.standing._looked_at = None
     return ""
+
+
+async def api_key(desk: DeskClient) -> str:
+    """Make a key that opens nothing by itself, so that the desk's first one does not close it."""
+    answer = await desk.post("/api/keys", json={"name": "bot", "scopes": ["admin"]})
+    desk.headers["Authorization"] = f"Bearer {answer.json()['key']}"
+    return answer.json()["id"]
+
+
+async def webhook(desk: DeskClient, mode: str = "propose") -> str:
+    answer = await desk.post("/api/webhooks", json={"name": "alerts", "mode": mode})
+    return answer.json()["id"]
+
+
+async def token(desk: DeskClient) -> str:
+    answer = await desk.post("/api/webhooks", json={"name": "alerts", "mode": "propose"})
+    return answer.json()["token"]
+
+
+async def header_token(desk: DeskClient) -> str:
+    desk.headers["X-Webhook-Token"] = await token(desk)
+    return ""
+
+
+async def signal(desk: DeskClient) -> str:
+    answer = await desk.post(f"/hooks/{await token(desk)}", content=ALERT)
+    return answer.json()["signal_id"]
 
 
 NEW: str | None = "new"
@@ -103,6 +134,43 @@ EXAMPLES: dict[str, Example] = {
     "POST /api/reopen": Example({"desk.reopened"}, {"accept": False}, prepare=closed, account=None),
     "POST /api/watchlist": Example({"watchlist.added"}, {"ticker": "BRK.B"}),
     "DELETE /api/watchlist/{ticker}": Example({"watchlist.removed"}, path="/api/watchlist/AAPL"),
+    "POST /api/keys": Example({"key.made"}, {"name": "bot", "scopes": ["read"]}, account=None),
+    "DELETE /api/keys/{key_id}": Example(
+        {"key.revoked"}, path="/api/keys/{id}", prepare=api_key, account=None, actor="key"
+    ),
+    "POST /api/keys/{key_id}/rotate": Example(
+        {"key.rotated"}, {}, "/api/keys/{id}/rotate", api_key, None, "key"
+    ),
+    "POST /api/webhooks": Example({"webhook.made"}, {"name": "alerts", "mode": "record"}),
+    "PATCH /api/webhooks/{webhook_id}": Example(
+        {"webhook.changed"}, {"mode": "execute"}, "/api/webhooks/{id}", webhook
+    ),
+    "DELETE /api/webhooks/{webhook_id}": Example(
+        {"webhook.removed"}, path="/api/webhooks/{id}", prepare=webhook
+    ),
+    "POST /api/webhooks/{webhook_id}/rotate": Example(
+        {"webhook.rotated"}, path="/api/webhooks/{id}/rotate", prepare=webhook
+    ),
+    "POST /api/webhooks/{webhook_id}/signing-secret": Example(
+        {"webhook.rotated"}, {}, "/api/webhooks/{id}/signing-secret", webhook
+    ),
+    "POST /hooks/{token}": Example(
+        {"signal.received"}, path="/hooks/{id}", prepare=token, actor="webhook", content=ALERT
+    ),
+    "POST /api/webhook": Example(
+        {"signal.received"}, prepare=header_token, actor="webhook", content=ALERT
+    ),
+    "POST /api/signals/{signal_id}/approve": Example(
+        {"signal.approved"}, path="/api/signals/{id}/approve", prepare=signal
+    ),
+    "POST /api/signals/{signal_id}/decline": Example(
+        {"signal.dismissed"}, path="/api/signals/{id}/decline", prepare=signal
+    ),
+    "POST /api/signals/{signal_id}/replay": Example(
+        {"signal.replayed"}, path="/api/signals/{id}/replay", prepare=signal
+    ),
+    "POST /api/signals/replay": Example({"signal.replayed"}, SPAN, prepare=signal),
+    "POST /api/killswitch": Example({"killswitch.engaged"}, {"on": True}, account=None),
 }
 
 
@@ -119,7 +187,7 @@ def operations() -> list[str]:
 
 @pytest.fixture
 async def acting_desk(database_url: str) -> Any:
-    async with open_desk(database_url) as desk:
+    async with open_desk(database_url, secret="s" * 32) as desk:
         yield desk
 
 
@@ -139,7 +207,9 @@ async def test_every_change_leaves_a_line_of_who_made_it(
     target = (example.path or path).replace("{id}", made)
     headers = {"X-Request-ID": "request-1"}
     with asked_by():
-        answer = await desk.request(method, target, json=example.body, headers=headers)
+        answer = await desk.request(
+            method, target, json=example.body, content=example.content, headers=headers
+        )
 
     assert answer.is_success, answer.text
     lines = await trail(database, last)
@@ -147,7 +217,11 @@ async def test_every_change_leaves_a_line_of_who_made_it(
     expected = _expected_account(example, answer, made)
     asked_in = answer.headers.get("X-Request-ID", "request-1")
     for line in lines:
-        assert (line.actor, line.request_id, line.user_id) == ("local", asked_in, expected)
+        assert (line.actor, line.request_id, line.user_id) == (
+            example.actor,
+            asked_in,
+            expected,
+        )
         assert line.message
 
 

@@ -1,19 +1,17 @@
 """GET /api/audit: paged and filtered, newest first; a key of one account sees that one's alone."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperdesk.audit.actor import Actor, ActorKind
 from paperdesk.audit.trail import Action, Line, note
-from paperdesk.models import AuditLog, Job, LogLevel
+from paperdesk.models import AuditLog, Job, LogLevel, UserProfile
 from support.databases import START
 from support.desk import DeskClient, open_desk
+from support.keys import bearer, make_admin, make_key
 from support.trail import asked_by
 
 KEY = Actor(ActorKind.key, "key-1")
@@ -24,6 +22,7 @@ async def desk(database_url: str) -> AsyncIterator[DeskClient]:
     """A desk with lines of two accounts, of the desk itself, and of a job."""
     async with open_desk(database_url) as client:
         async with client.app.state.database.write() as session:
+            session.add(UserProfile(id="other"))
             for number, (actor, line) in enumerate(
                 [
                     (KEY, Line(Action.order_placed, "one", "default", "order-1")),
@@ -115,40 +114,25 @@ async def test_what_makes_no_sense_is_refused(desk: DeskClient, wanted: dict[str
     assert (await desk.get("/api/audit", params=wanted)).status_code == 422
 
 
-@dataclass(frozen=True)
-class Principal:
-    """Whom a key lets in."""
-
-    account_id: str | None
-
-
-class Bound:
-    """What lets a key of one account in."""
-
-    def __init__(self, app: ASGIApp, account_id: str | None) -> None:
-        self.app = app
-        self.principal = Principal(account_id)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["principal"] = self.principal
-        await self.app(scope, receive, send)
-
-
 @pytest.mark.parametrize(
     ("bound_to", "wanted", "expected"),
     [
         ("other", {}, ["three"]),
         ("other", {"account": "default"}, []),
         ("other", {"action": "key."}, []),
-        (None, {"limit": "4"}, ["four", "three", "two", "one"]),
+        (None, {"limit": "4", "until": "2026-11-21T00:00:00Z"}, ["four", "three", "two", "one"]),
     ],
 )
 async def test_a_key_of_one_account_sees_that_ones_lines_alone(
     desk: DeskClient, bound_to: str | None, wanted: dict[str, str], expected: list[str]
 ) -> None:
-    transport = httpx2.ASGITransport(app=Bound(desk.app, bound_to))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as bound:
-        answer = await bound.get("/api/audit", params=wanted)
-        assert [line["message"] for line in answer.json()] == expected
-        of_job = (await bound.get(f"/api/audit?job_id={desk.headers['X-Job']}")).json()
-        assert bool(of_job) is (bound_to is None)
+    admin = await make_admin(desk)
+    more = {} if bound_to is None else {"account_id": bound_to}
+    key = (await make_key(desk, "admin", by=admin, **more))["key"]
+    answer = await desk.get("/api/audit", params=wanted, headers=bearer(key))
+    assert [line["message"] for line in answer.json()] == expected
+    job = f"/api/audit?job_id={desk.headers['X-Job']}"
+    of_job = (await desk.get(job, headers=bearer(key))).json()
+    assert bool(of_job) is (bound_to is None)
+    trader = (await make_key(desk, "trade", by=admin))["key"]
+    assert (await desk.get("/api/audit", headers=bearer(trader))).status_code == 403

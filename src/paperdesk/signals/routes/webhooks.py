@@ -103,14 +103,10 @@ async def update_webhook(
     before = _state(webhook)
     change_webhook(webhook, body)
     _forget(request, session)
-    line = _line(
-        Action.webhook_changed,
-        f"Webhook {webhook.name} changed.",
-        webhook,
-        before=before,
-        after=_state(webhook),
-    )
-    note(session, line, request.app.state.market.clock.now())
+    if before != (after := _state(webhook)):
+        said = f"Webhook {webhook.name} changed."
+        line = _line(Action.webhook_changed, said, webhook, before=before, after=after)
+        note(session, line, request.app.state.market.clock.now())
     return Reply(webhook_answer(webhook))
 
 
