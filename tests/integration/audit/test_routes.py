@@ -117,9 +117,9 @@ async def test_what_makes_no_sense_is_refused(desk: DeskClient, wanted: dict[str
 @pytest.mark.parametrize(
     ("bound_to", "wanted", "expected"),
     [
-        ("other", {}, ["three"]),
+        ("other", {"until": "2026-11-21T00:00:00Z"}, ["three"]),
         ("other", {"account": "default"}, []),
-        ("other", {"action": "key."}, []),
+        ("other", {"action": "key.", "until": "2026-11-21T00:00:00Z"}, []),
         (None, {"limit": "4", "until": "2026-11-21T00:00:00Z"}, ["four", "three", "two", "one"]),
     ],
 )
