@@ -175,6 +175,7 @@ class Desk:
             self.market,
             self.venue,
             settings.timezone,
+            lambda: self.inbox.waiting,
         )
         self.leadership.while_leading("signals", self.executor.run)
         teller = SignalTeller(self.feed, self.leadership, self.clock)

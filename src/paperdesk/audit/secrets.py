@@ -67,7 +67,9 @@ def may_hold_secrets(text: str) -> bool:
     lower = encoded.lower()
     if any(word in lower for word in _WORDS):
         return True
-    return max(map(len, encoded.translate(_APART).split()), default=0) >= _LONG
+    words = encoded.translate(_APART).split()
+    # Small letters alone are an id or a hash, which stand in every line.
+    return any(len(word) >= _LONG and not word.islower() for word in words)
 
 
 def _cleaned(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from paperdesk.db.prepared import Prepared
 from paperdesk.errors import RateLimited
 from paperdesk.models import Base, Signal, SignalStatus, Webhook, WebhookMode
 from paperdesk.signals import killswitch
@@ -263,14 +264,15 @@ def locked(connection: Connection, webhook_ids: Sequence[str]) -> dict[str, Webh
 def write_allowances(connection: Connection, webhooks: Sequence[Webhook]) -> None:
     """Write what is left of the allowances of webhooks."""
     if webhooks:
-        connection.execute(
-            update(Webhook)
-            .where(Webhook.id == bindparam("webhook"))
-            .values(allowance_at=bindparam("allowance")),
-            [{"webhook": each.id, "allowance": each.allowance_at} for each in webhooks],
-        )
+        _ALLOWANCE.run(connection, [(each.id, each.allowance_at) for each in webhooks])
 
 
+_ALLOWANCE: Final = Prepared(
+    update(Webhook)
+    .where(Webhook.id == bindparam("webhook"))
+    .values(allowance_at=bindparam("allowance", type_=Webhook.allowance_at.type)),
+    ("webhook", "allowance"),
+)
 _READ: Final = (
     "id",
     "user_id",

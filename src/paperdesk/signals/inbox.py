@@ -56,6 +56,8 @@ class Inbox:
         self._kept = tuple(kept)
         self._heard = tuple(heard)
         self._check = check
+        self.waiting = 0
+        """Deliveries that wait to be kept."""
         self._lane = lane_for(database, self._take_in, self._tell)
 
     async def receive(self, arrival: Arrival) -> list[Stored]:
@@ -70,7 +72,11 @@ class Inbox:
         # Here, not where it is kept: the lane's own task knows nobody.
         pending = Pending(arrival, answer, acting.get(), request_id.get())
         self._lane.put(pending)
-        stored: list[Stored] = await pending.answer
+        self.waiting += 1
+        try:
+            stored: list[Stored] = await pending.answer
+        finally:
+            self.waiting -= 1
         return stored
 
     async def close(self) -> None:
