@@ -23,6 +23,18 @@ ACCOUNT = f"""{{"id": "{ID}", "name": "Long term", "cash_balance": 1234567.89123
 "maintenance_percent": 30, "borrow_percent": 2.5}}}}"""
 
 
+SIGNAL_ID = "9f3c1e7ab2d4506887e1f0c2d3b4a5968778695a4b3c2d1e0f9e8d7c6b5a4938"
+SIGNAL = f"""{{"signal_id": "{SIGNAL_ID}", "account_id": "default", "webhook_id": "{ID}",
+"status": "rejected", "processed": true, "ticker": "AAPL", "raw": null, "understood": {{
+"intent": "target", "target": -1234.567890123}}, "order_id": "{ID}", "outcome": null,
+"error": "The order opens $12,345.67, and $1,000.00 is the most for one order.", "missed": null,
+"attempts": 1, "duplicates": 12, "received_at": "2026-11-22T02:59:58.624017Z"}}"""
+WEBHOOK = f"""{{"id": "{ID}", "account_id": "default", "name": "Breakout on TradingView",
+"mode": "execute", "enabled": true, "strategy": "momentum", "signs": false, "settings": {{}},
+"limits": {{"tickers": ["AAPL", "MSFT"], "max_position_notional": 1234567.891234}},
+"created_at": "2026-11-22T02:59:58.624017Z"}}"""
+
+
 def on_terminal(cli: Program, columns: int, *arguments: str) -> list[str]:
     """Return the lines that a terminal of so many columns shows."""
     ours, theirs = pty.openpty()
@@ -53,6 +65,9 @@ def on_terminal(cli: Program, columns: int, *arguments: str) -> list[str]:
         ("trades", f"[{TRADE}]", ["buy", "10", "190.123456789"]),
         ("journal", ENTRIES, ["withdrawal", "-$200.50", "$1,901.23"]),
         ("account", f"[{ACCOUNT}]", ["$1,234,567.89", ID, "fifo"]),
+        ("webhook list", f"[{WEBHOOK}]", ["1234567.891234", ID, "execute"]),
+        ("webhook show x", WEBHOOK, ["1234567.891234", ID, "execute"]),
+        ("signals", f"[{SIGNAL}]", ["AAPL", "rejected", "$12,345.67,"]),
     ],
 )
 def test_no_figure_and_no_id_is_cut(
@@ -60,10 +75,19 @@ def test_no_figure_and_no_id_is_cut(
 ) -> None:
     desk.answers(answer)
 
-    lines = on_terminal(cli, columns, command)
+    lines = on_terminal(cli, columns, *command.split())
 
     assert max(map(len, lines)) <= columns
     assert [word for word in wanted if word not in " ".join(lines).split()] == []
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_an_id_that_fits_in_no_line_is_folded(cli: Program, desk: FakeDesk, columns: int) -> None:
+    desk.answers(f"[{SIGNAL}]")
+
+    lines = on_terminal(cli, columns, "signals")
+
+    assert SIGNAL_ID in "".join(line.strip() for line in lines)
 
 
 def test_what_is_left_out_is_named(cli: Program, desk: FakeDesk) -> None:

@@ -36,6 +36,9 @@ _NO_TERMS: Final = WebhookTerms()
 _PORTS: Final = {80, 443, None}
 """To which TradingView sends."""
 
+_WINDOW: Final = "window seconds"
+"""Every webhook has one."""
+
 _PRINTED_ONCE: Final = "It is shown this once; keep it, or make another: paperdesk webhook rotate"
 
 
@@ -116,7 +119,7 @@ def list_webhooks(*, limit: HowMany = 20, every: Every = False, options: Remote 
             clean(one.mode),
             "on" if one.enabled else "off",
             clean(one.strategy),
-            ", ".join(f"{label} {value}" for label, value in _terms(one)),
+            "; ".join(f"{label} {value}" for label, value in _terms(one) if label != _WINDOW),
             instant(one.created_at),
             clean(one.id),
         )

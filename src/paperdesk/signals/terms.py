@@ -46,7 +46,7 @@ def _a_ticker(text: str) -> str:
     try:
         return parse_ticker(text)
     except InvalidRequest as refusal:
-        raise ValueError(str(refusal)) from None
+        raise ValueError(str(refusal).rstrip(".")) from None
 
 
 def _without_a_zone(at: time) -> time:
