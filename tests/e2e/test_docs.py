@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,8 @@ import sqlalchemy
 import paperdesk.models as schema
 from paperdesk.errors import DatabaseHeld, DatabaseUnusable, PaperdeskError, SettingsError
 from paperdesk.settings import Settings, env_name
+from paperdesk.signals.reading.body import read_body
+from paperdesk.signals.reading.model import Understood
 from support.processes import ROOT
 from support.program import Program
 
@@ -177,6 +180,64 @@ def test_security_page_makes_a_key_and_opens_the_desk_with_it(reader: Reader) ->
     portfolio, bot = answers
     assert portfolio["cash_balance"] == 10000
     assert (bot["scopes"], bot["account_id"]) == (["trade"], "default")
+
+
+SECRETS = {
+    "TOKEN": re.compile(r"/hooks/([A-Za-z0-9_-]{43})"),
+    "WEBHOOK_ID": re.compile(r"^The webhook .* \(([0-9a-f-]{36})\)", re.MULTILINE),
+    "SIGNAL_ID": re.compile(r'"signal_id":"([0-9a-f]{64})"'),
+    "whsec_…": re.compile(r"(whsec_[0-9a-f]{64})"),
+}
+"""What the page on webhooks calls what a reader finds in the answers."""
+
+
+def test_webhooks_page_can_be_followed_and_its_senders_sign(reader: Reader) -> None:
+    if not (shutil.which("openssl") and shutil.which("curl")):
+        pytest.skip("the example for a shell needs openssl and curl")
+    interpreters = {"python": [sys.executable, *WARNINGS, "-c"], "bash": ["bash", "-c"]}
+    known: dict[str, str] = {}
+    checked: list[str] = []
+
+    for (kind, text), (_, answer) in pairwise([*blocks(DOCS / "webhooks.md"), ("", "")]):
+        program = text
+        for name, value in known.items():
+            program = program.replace(name, value)
+        if kind == "sh":
+            told = "".join(reader.types(line) for line in commands(program))
+            for name, pattern in SECRETS.items():
+                if found := pattern.search(told):
+                    known.setdefault(name, found[1])
+            if told.startswith("{"):
+                assert shape(json.loads(told)) == shape(json.loads(answer))
+                checked.append(kind)
+        elif kind in interpreters:
+            done = subprocess.run(
+                [*interpreters[kind], program.replace(ADDRESS, reader.url)],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert (done.stdout, done.stderr) == (answer, "")
+            checked.append(kind)
+
+    assert checked == ["sh", "python", "bash"]
+    shown = json.loads(reader.types(["paperdesk", "signals", "--json"]))
+    assert [one["understood"]["intent"] for one in shown][:2] == ["sell", "buy"]
+    assert len(shown) == 4
+    assert reader.types(["paperdesk", "killswitch"]).startswith("Off")
+
+
+def test_a_message_for_tradingview_in_the_webhooks_page_is_understood() -> None:
+    (message,) = (
+        text for kind, text in blocks(DOCS / "webhooks.md") if text.startswith('{"ticker": "{{')
+    )
+    filled = message.replace("{{ticker}}", "AAPL").replace("{{timenow}}", "2026-11-22T14:30:00Z")
+
+    (said,) = read_body(filled.encode()).signals
+
+    assert isinstance(said, Understood)
+    assert (said.intent, said.ticker, said.carries_time) == ("buy", "AAPL", True)
 
 
 def test_programs_in_the_python_page_print_what_it_says(tmp_path: Path, postgres_url: str) -> None:
