@@ -15,7 +15,7 @@ SIGNAL_ID = "9f3c1e7ab2d4506887e1f0c2d3b4a5968778695a4b3c2d1e0f9e8d7c6b5a4938"
 WEBHOOK = f"""{{
   "id": "{ID}", "account_id": "default", "name": "Breakout", "mode": "execute", "enabled": true,
   "strategy": null, "signs": false, "created_at": "2026-11-22T02:59:58.624017Z",
-  "limits": {{"tickers": ["AAPL", "MSFT"], "sides": null, "max_position": 1234567.891234567,
+  "limits": {{"tickers": ["AAPL", "MSFT"], "sides": null, "max_position": 123456789.123456789,
     "quiet_hours": [{{"since": "22:00:00", "until": "08:00:00", "days": ["fri", "sat"]}}]}},
   "settings": {{"symbols": {{"NQ1!": "QQQ"}}, "window_seconds": 30, "signature_required": false,
     "default_quantity": {{"amount": 0.000000001, "kind": "percent_of_equity"}}}}
@@ -27,7 +27,8 @@ SIGNAL = f"""{{
   "id": 1, "signal_id": "{SIGNAL_ID}", "account_id": "default", "webhook_id": "{ID}",
   "status": "rejected", "processed": true, "ticker": "AAPL", "payload": {{"ticker": "AAPL"}},
   "raw": "{{\\"ticker\\": \\"AAPL\\",\\n\\u001b[2J \\"action\\": \\"buy\\"}}", "understood": {{
-    "intent": "buy", "ticker": "AAPL", "quantity": {{"amount": 1.000000001, "kind": "shares"}},
+    "intent": "buy", "ticker": "AAPL",
+    "quantity": {{"amount": 123456789.123456789, "kind": "shares"}},
     "order_type": "market", "form": "plain", "target": null, "warnings": ["One.", "Two."],
     "take_profit": {{"price": null, "percent": 10}}}},
   "order_id": null, "outcome": null, "error": "These are quiet hours.", "missed": null,
@@ -173,7 +174,7 @@ def test_webhooks_are_shown_with_their_limits_digit_for_digit(cli: Program, desk
 
     for told in (
         "AAPL, MSFT",
-        "1234567.891234567",
+        "123456789.123456789",
         "22:00-08:00 on fri, sat",
         "NQ1!=QQQ",
         "0.000000001 percent of equity",
@@ -213,7 +214,7 @@ def test_signals_are_asked_for_by_what_they_are(cli: Program, desk: FakeDesk) ->
         f"/api/signals?limit=20&status=rejected&webhook_id={ID}&ticker=AAPL"
         "&since=2026-11-22T00%3A00%3A00Z&until=2026-11-23T00%3A00%3A00Z"
     )
-    for words in ("buy 1.000000001 shares", "rejected", "quiet hours", SIGNAL_ID, "--all"):
+    for words in ("buy 123456789.123456789 shares", "rejected", "quiet hours", SIGNAL_ID, "--all"):
         assert words in told
     desk.answers("[]")
     assert cli("signals").out == "No signals yet.\n"
@@ -226,7 +227,12 @@ def test_all_of_a_signal_is_shown_and_nothing_in_it_steers_the_terminal(
     desk.answers(SIGNAL)
     told = cli("signal", SIGNAL_ID).out
     assert asked(desk)[:2] == ("GET", f"/api/signals/{SIGNAL_ID}")
-    for words in ("1.000000001 shares", "percent 10", "One.; Two.", "These are quiet hours."):
+    for words in (
+        "123456789.123456789 shares",
+        "percent 10",
+        "One.; Two.",
+        "These are quiet hours.",
+    ):
         assert words in told
     assert told.splitlines()[-2:] == ['  {"ticker": "AAPL",', '  [2J "action": "buy"}']
     assert "Order type" not in told

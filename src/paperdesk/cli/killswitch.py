@@ -49,7 +49,9 @@ class Which(Shown):
 
     account: Annotated[str | None, Parameter(help="Only that of this account.")] = None
     webhook: Annotated[str | None, Parameter(help="Only that of the webhook with this id.")] = None
-    reason: Annotated[str | None, Parameter(help="Why; refused signals say it.")] = None
+    reason: Annotated[
+        str | None, Parameter(help="Why, for the audit trail and refused signals.")
+    ] = None
 
 
 _DESK: Final = Which()
