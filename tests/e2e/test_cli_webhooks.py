@@ -314,7 +314,7 @@ def test_an_alert_is_traded_and_found_again_on_a_real_desk(paperdesk: Program) -
         cli = paperdesk.with_environment(PAPERDESK_URL=served.url)
         created = cli(
             "webhook", "create", "Breakout", "--mode", "propose", "--json",
-            "--tickers", "AAPL", "--quiet-hours", "00:00-00:00", "--default-quantity", "2",
+            "--tickers", "AAPL", "--quiet-hours", "22:00-08:00", "--default-quantity", "2",
         )  # fmt: skip
         made = json.loads(created.out)
         answer = httpx2.post(made["url"], json={"ticker": "NASDAQ:AAPL", "action": "buy"})
