@@ -27,6 +27,8 @@ from paperdesk.settings import database_url, sqlite_path
 
 READERS: Final = 4
 WRITERS: Final = 8
+LANES: Final = 2
+"""Connections of PostgreSQL for what is booked in batches: the ledger, and the inbox of signals."""
 PATIENCE: Final = 10.0
 """Seconds that a session waits for a connection or for its turn to write."""
 
@@ -85,7 +87,7 @@ class Database:
         else:
             self.writer = _postgresql(url)
             # The ledger's own: readers, and whoever waits for a row, must not keep it from booking.
-            self.lane = _postgresql(url, pool_size=1, lock_timeout="3s")
+            self.lane = _postgresql(url, pool_size=LANES, lock_timeout="3s")
             # One snapshot for all statements of a reading session, as on SQLite.
             self.reader = self.writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True

@@ -212,7 +212,7 @@ def _first_status(
     if webhook.mode is WebhookMode.record:
         return SignalStatus.recorded, None
     refusal = stopped or why_not(
-        said, limits_of(webhook), at, is_replay=element.replay_of is not None
+        said, limits_of(webhook), at, at_any_age=element.replay_of is not None
     )
     if refusal is not None:
         return SignalStatus.rejected, refusal

@@ -24,6 +24,7 @@ from paperdesk.models import (
     OrderStatus,
     Side,
     SignalStatus,
+    WebhookMode,
 )
 from paperdesk.orders import linked
 from paperdesk.orders.commands.place_order import Placed, Sender, enter_order, order_from
@@ -63,6 +64,7 @@ class _Waiting:
     deleted_at: datetime | None
     limits: Any
     settings: Any
+    mode: WebhookMode
     is_behind: bool
     """Whether a signal before it, of the same webhook and ticker, is not executed yet."""
 
@@ -91,6 +93,7 @@ def _waiting() -> Prepared:
             _WEBHOOKS.c.deleted_at,
             _WEBHOOKS.c.limits,
             _WEBHOOKS.c.settings,
+            _WEBHOOKS.c.mode,
             is_behind,
         )
         .join(_WEBHOOKS, _WEBHOOKS.c.id == _SIGNALS.c.webhook_id)
@@ -204,7 +207,10 @@ class ExecuteSignal:
         said = Understood.model_validate(row.understood)
         limits = Limits.model_validate(row.limits or {})
         refusal = killswitch.why_stopped(killswitch.read(books.connection), row) or why_not(
-            said, limits, now, is_replay=row.replay_of is not None
+            said,
+            limits,
+            now,
+            at_any_age=row.replay_of is not None or row.mode is WebhookMode.propose,
         )
         if refusal is not None:
             return self._ended(books, row, SignalStatus.rejected, now, error=refusal)

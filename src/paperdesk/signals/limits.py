@@ -17,13 +17,16 @@ from paperdesk.signals.terms import Limits
 
 
 def why_not(
-    said: Understood, limits: Limits, now: datetime, *, is_replay: bool = False
+    said: Understood, limits: Limits, now: datetime, *, at_any_age: bool = False
 ) -> str | None:
-    """Say why a signal may not trade, whatever is held; None: it may."""
+    """Say why a signal may not trade, whatever is held; None: it may.
+
+    `at_any_age` is for those that a person wants traded now: replays, and what was approved.
+    """
     if limits.tickers is not None and said.ticker not in limits.tickers:
         return f"This webhook does not trade {said.ticker}. Add it to the tickers of its limits."
     age = None if said.sent_at is None else now - said.sent_at
-    if age is not None and not is_replay:
+    if age is not None and not at_any_age:
         patience = [each for each in (limits.stale_after_seconds, said.max_lag) if each is not None]
         if patience and age > timedelta(seconds=float(min(patience))):
             return (

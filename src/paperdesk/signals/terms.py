@@ -3,10 +3,10 @@
 from datetime import datetime, time
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from paperdesk.api.codec import AmountIn
 from paperdesk.errors import InvalidRequest
@@ -87,6 +87,12 @@ class QuietHours(_Kept):
     days: Annotated[
         tuple[Weekday, ...], Field(min_length=1, max_length=7, examples=[["fri", "sat"]])
     ] = tuple(Weekday)
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.since == self.until:
+            raise ValueError("must end at another time than they begin, such as 22:00 to 08:00")
+        return self
 
     def cover(self, at: datetime, zone: ZoneInfo) -> bool:
         """Say whether an instant is in them. A span past midnight belongs to the day it began."""

@@ -54,7 +54,7 @@ def test_alert_is_stale_where_the_webhook_or_its_sender_says_so(
     )
     limits = Limits(stale_after_seconds=limit)
     assert (why_not(said, limits, NOW) is not None) is is_stale
-    assert why_not(said, limits, NOW, is_replay=True) is None
+    assert why_not(said, limits, NOW, at_any_age=True) is None
 
 
 @pytest.mark.parametrize(
