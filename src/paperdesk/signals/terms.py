@@ -37,7 +37,7 @@ class Weekday(StrEnum):
 
 
 class _Kept(BaseModel):
-    """Base of what is kept as JSON: read back without complaint by a version that knows less."""
+    """Base of what is kept as JSON, with what differs from its defaults alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -25,3 +25,8 @@ def test_a_time_of_day_is_that_of_the_desk() -> None:
 def test_a_time_of_day_with_a_zone_is_refused(since: str, until: str) -> None:
     with pytest.raises(ValidationError, match="without a zone"):
         hours(since, until)
+
+
+def test_hours_without_a_length_are_refused() -> None:
+    with pytest.raises(ValidationError, match="another time"):
+        QuietHours.model_validate({"since": "08:00", "until": "08:00:00"})
