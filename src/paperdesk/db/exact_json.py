@@ -15,9 +15,11 @@ def written(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
-def read(text: str) -> Any:
-    """Return the value of a JSON text."""
-    return _decoder.decode(text)
+def read(stored: str | bytes | float) -> Any:
+    """Return the value of a JSON text; SQLite keeps the text of a bare number as the number."""
+    if isinstance(stored, (int, float)):
+        return stored if isinstance(stored, int) else Decimal(repr(stored))
+    return _decoder.decode(stored if isinstance(stored, str) else stored.decode())
 
 
 EXACTLY: Final[dict[str, Any]] = {"json_serializer": written, "json_deserializer": read}

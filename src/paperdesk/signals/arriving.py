@@ -91,17 +91,26 @@ def take_in(
     """
     stopped = killswitch.why_stopped(switches, webhook)
     stored = [_keep(connection, webhook, arrival, element, stopped) for element in arrival.elements]
-    new = [each.signal_id for each in stored if each.is_new]
-    counted = any(
-        each.is_new and element.replay_of is None
-        for each, element in zip(stored, arrival.elements, strict=True)
-    )
-    if counted:
-        wait = _spend(webhook, arrival)
+    pairs = zip(stored, arrival.elements, strict=True)
+    new = [(each.signal_id, element) for each, element in pairs if each.is_new]
+    if count := sum(element.replay_of is None for _, element in new):
+        wait = _spend(webhook, arrival, count)
         if wait is not None:
-            connection.execute(delete(_SIGNALS).where(_SIGNALS.c.signal_id.in_(new)))
+            _forget(connection, webhook, new)
             raise _too_fast(webhook, arrival, wait)
     return stored
+
+
+def _forget(connection: Connection, webhook: Webhook, new: Sequence[tuple[str, Element]]) -> None:
+    """Keep nothing of signals that are new; nor when they came, or their window began too early."""
+    connection.execute(delete(_SIGNALS).where(_SIGNALS.c.signal_id.in_([each for each, _ in new])))
+    keys = [_window_key(webhook, element) for _, element in new if not element.key.for_ever]
+    if keys:
+        connection.execute(
+            delete(_WINDOWS).where(
+                _WINDOWS.c.webhook_id == webhook.id, _WINDOWS.c.dedupe_key.in_(keys)
+            )
+        )
 
 
 def _keep(
@@ -168,9 +177,13 @@ def _signal_id(connection: Connection, webhook: Webhook, element: Element, at: d
     said = [webhook.id, element.key.key]
     if not element.key.for_ever:
         window = timedelta(seconds=taking_of(webhook).window_seconds)
-        first = _first_arrival(connection, webhook.id, _digest(said), at, window)
-        said.append(first.isoformat())
+        key = _window_key(webhook, element)
+        said.append(_first_arrival(connection, webhook.id, key, at, window).isoformat())
     return _digest(said)
+
+
+def _window_key(webhook: Webhook, element: Element) -> str:
+    return _digest([webhook.id, element.key.key])
 
 
 def _digest(said: Sequence[str]) -> str:
@@ -219,14 +232,15 @@ def _first_status(
     return _ON_ARRIVAL[webhook.mode], None
 
 
-def _spend(webhook: Webhook, arrival: Arrival) -> float | None:
-    """Take one delivery off the allowance of a webhook; return the seconds to wait if none is left.
+def _spend(webhook: Webhook, arrival: Arrival, count: int) -> float | None:
+    """Take new signals off the allowance of a webhook; return the seconds to wait if it is short.
 
     The generic cell rate algorithm: a minute's allowance may come at once, and grows back evenly.
+    A delivery of more than a minute's signals takes a whole minute: else it could never come.
     """
     rate = _rate(webhook, arrival)
-    each = timedelta(seconds=_MINUTE / rate)
-    whole_again = max(webhook.allowance_at or arrival.at, arrival.at) + each
+    cost = timedelta(seconds=min(count, rate) * _MINUTE / rate)
+    whole_again = max(webhook.allowance_at or arrival.at, arrival.at) + cost
     beyond = whole_again - arrival.at - timedelta(seconds=_MINUTE)
     if beyond > timedelta(0):
         return beyond.total_seconds()

@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, exists, func, literal_column, select, u
 
 from paperdesk.db.prepared import Prepared
 from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused, UnknownTicker
-from paperdesk.ledger.booking import value_of
+from paperdesk.ledger.booking import shares_for, value_of
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
     Base,
@@ -46,6 +46,7 @@ MOST_ATTEMPTS: Final = 8
 _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
 _WEBHOOKS: Final[Table] = Base.metadata.tables["webhooks"]
 _LONGEST_PAUSE: Final = 60
+_BROKE_OFF: Final = "The desk went down each time."
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class _Waiting:
     ticker: str
     understood: Any
     attempts: int
+    error: str | None
     replay_of: str | None
     user_id: str
     name: str
@@ -85,6 +87,7 @@ def _waiting() -> Prepared:
             _SIGNALS.c.ticker,
             _SIGNALS.c.understood,
             _SIGNALS.c.attempts,
+            _SIGNALS.c.error,
             _SIGNALS.c.replay_of,
             _SIGNALS.c.user_id,
             _WEBHOOKS.c.name,
@@ -202,7 +205,7 @@ class ExecuteSignal:
                 row,
                 SignalStatus.failed,
                 now,
-                error=f"It was given up: {MOST_ATTEMPTS} tries broke off.",
+                error=f"It was given up after {MOST_ATTEMPTS} tries: {row.error or _BROKE_OFF}",
             )
         said = Understood.model_validate(row.understood)
         limits = Limits.model_validate(row.limits or {})
@@ -251,7 +254,7 @@ class ExecuteSignal:
         order = order_from(sender, terms, self.venue, now)
         order.signal_id = self.signal_id
         order.leg = OrderLeg.single
-        effect = self._effect(books, order, limits)
+        effect = self._effect(books, order, closes=decision.closes)
         today = self._opened_today(books, row, limits, now)
         refusal = why_not_so(effect, limits, now, self.zone, today)
         if refusal is not None:
@@ -286,18 +289,24 @@ class ExecuteSignal:
             Quantity(amount=default.amount, kind=default.kind) if default else None,
         )
 
-    def _effect(self, books: Books, order: Order, limits: Limits) -> Effect:
+    def _effect(self, books: Books, order: Order, *, closes: bool) -> Effect:
         account = books.account(self.account_id)
         price = order.limit_price or order.stop_price or self.venue.last_known(order.ticker).price
+        held = account.holding(order.ticker).quantity
         waiting = Decimal(0)
-        if limits.max_position is not None or limits.max_position_notional is not None:
+        # What would close the position too makes way for what closes it. And nearly always nothing
+        # is set aside: then no order waits, and none has to be looked for.
+        if not closes and (
+            account.reserved_cash
+            or account.rules.short_selling
+            or account.available_shares(order.ticker) != abs(held)
+        ):
             for other in books.open_orders(self.account_id, order.ticker):
-                adds = other.side is order.side and not linked.is_exit(other)
-                if adds and other.quantity is not None:
-                    waiting += linked.still_to_fill(other)
+                if other.side is order.side and not linked.is_exit(other):
+                    waiting += _still_to_trade(other, price)
         return Effect(
             order.side,
-            account.holding(order.ticker).quantity,
+            held,
             shares_of(order, price),
             waiting,
             price,
@@ -368,7 +377,7 @@ class ExecuteSignal:
         written = {
             "status": SignalStatus.queued,
             "processed": False,
-            "attempts": row.attempts,
+            "attempts": min(row.attempts, MOST_ATTEMPTS),
         } | change
         _RESULT.run(books.connection, [[self.signal_id, *(written.get(name) for name in _WRITTEN)]])
         if fate is Fate.ended:
@@ -386,6 +395,14 @@ class ExecuteSignal:
             books.note(line_of(stored))
             books.tell(event_of(stored))
         return Executed(fate, order, change)
+
+
+def _still_to_trade(order: Order, price: Decimal) -> Decimal:
+    """Return the shares of an open order that are not traded; of one for an amount, at a price."""
+    if order.quantity is None:
+        assert order.notional is not None  # noqa: S101 - an order has one of them
+        return max(Decimal(0), shares_for(order.notional, price) - order.filled_quantity)
+    return linked.still_to_fill(order)
 
 
 def _told(placed: Placed) -> str:

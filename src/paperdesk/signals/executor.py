@@ -14,7 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Table, event, func, select, update
+from sqlalchemy import Executable, Table, event, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ from paperdesk.orders.placing import why_unpriced
 from paperdesk.orders.venue import Venue
 from paperdesk.runtime.leader import Leadership
 from paperdesk.runtime.tasks import happens_within
-from paperdesk.signals.execution import MOST_ATTEMPTS, ExecuteSignal
+from paperdesk.signals.execution import ExecuteSignal
 from paperdesk.signals.inbox import SIGNALS
 
 AT_ONCE: Final = 64
@@ -37,7 +37,7 @@ AT_ONCE: Final = 64
 PATIENCE: Final = 1.0
 """Seconds after which the queue is looked at though nobody told of a signal."""
 _LOOKED_AT: Final = 1_000
-"""Signals looked at for those whose turn it is, where the first ones have to wait."""
+"""Signals read at once, in search of those whose turn it is."""
 _PAUSE: Final = timedelta(seconds=1)
 CROWD: Final = 4
 """Deliveries that wait to be kept at once in a burst, and else hardly ever."""
@@ -140,32 +140,7 @@ class Executor:
 
     async def _claim(self) -> list[_Claimed]:
         """Lease the next signals, none behind another that has to wait."""
-        now = self._venue.clock.now()
-        query = (
-            select(
-                _SIGNALS.c.id,
-                _SIGNALS.c.signal_id,
-                _SIGNALS.c.user_id,
-                _SIGNALS.c.webhook_id,
-                _SIGNALS.c.ticker,
-                _SIGNALS.c.lease,
-                _SIGNALS.c.next_attempt_at,
-            )
-            .where(_SIGNALS.c.status == SignalStatus.queued)
-            .order_by(_SIGNALS.c.id)
-            .limit(_LOOKED_AT)
-        )
-        async with self._database.read() as session:
-            rows = (await session.execute(query)).all()
-        waiting: set[tuple[str, str]] = set()
-        claimed: dict[int, _Claimed] = {}
-        for row in rows:
-            queue = (row.webhook_id, row.ticker)
-            is_early = row.next_attempt_at is not None and row.next_attempt_at > now
-            if row.lease is not None or is_early or queue in waiting:
-                waiting.add(queue)
-            elif len(claimed) < AT_ONCE:
-                claimed[row.id] = _Claimed(row.signal_id, row.user_id, row.webhook_id, row.ticker)
+        claimed = await self._next()
         if claimed:
             async with self._leadership.write() as session:
                 await session.execute(
@@ -174,6 +149,26 @@ class Executor:
                     .values(lease=self._lease, attempts=_SIGNALS.c.attempts + 1)
                 )
         return list(claimed.values())
+
+    async def _next(self) -> dict[int, _Claimed]:
+        """Return those whose turn it is. As many as wait before them are passed over."""
+        now = self._venue.clock.now()
+        waiting: set[tuple[str, str]] = set()
+        claimed: dict[int, _Claimed] = {}
+        after = 0
+        async with self._database.read() as session:
+            while rows := (await session.execute(_queued(after))).all():
+                for row in rows:
+                    queue = (row.webhook_id, row.ticker)
+                    is_early = row.next_attempt_at is not None and row.next_attempt_at > now
+                    if row.lease is not None or is_early or queue in waiting:
+                        waiting.add(queue)
+                        continue
+                    claimed[row.id] = _Claimed(row.signal_id, row.user_id, *queue)
+                    if len(claimed) == AT_ONCE:
+                        return claimed
+                after = rows[-1].id
+        return claimed
 
     async def _submit(self, signal: _Claimed, unpriced: PaperdeskError | None) -> None:
         """Have one executed; put it back where it could not even be tried."""
@@ -195,7 +190,7 @@ class Executor:
             await self._put_back(signal, error, was_tried=True)
 
     async def _put_back(self, signal: _Claimed, error: Exception, *, was_tried: bool) -> None:
-        """Give a lease back, for a later try; one that breaks off again and again is given up."""
+        """Give a lease back, for a later try; the command gives up what broke off too often."""
         now: datetime = self._venue.clock.now()
         text = (
             str(error) if isinstance(error, PaperdeskError) else "The desk met an error of its own."
@@ -208,21 +203,26 @@ class Executor:
         change: dict[Any, Any] = {"lease": None, "next_attempt_at": now + _PAUSE, "error": text}
         if not was_tried:
             change["attempts"] = _SIGNALS.c.attempts - 1
-        given_up = {
-            "lease": None,
-            "status": SignalStatus.failed,
-            "processed": True,
-            "processed_at": now,
-            "error": f"It was given up after {MOST_ATTEMPTS} tries: {text}",
-        }
         async with self._leadership.write() as session:
-            if was_tried:
-                await session.execute(
-                    update(_SIGNALS)
-                    .where(*mine, _SIGNALS.c.attempts >= MOST_ATTEMPTS)
-                    .values(**given_up)
-                )
             await session.execute(update(_SIGNALS).where(*mine).values(**change))
+
+
+def _queued(after: int) -> Executable:
+    """Return the query for the next signals in the queue."""
+    return (
+        select(
+            _SIGNALS.c.id,
+            _SIGNALS.c.signal_id,
+            _SIGNALS.c.user_id,
+            _SIGNALS.c.webhook_id,
+            _SIGNALS.c.ticker,
+            _SIGNALS.c.lease,
+            _SIGNALS.c.next_attempt_at,
+        )
+        .where(_SIGNALS.c.status == SignalStatus.queued, _SIGNALS.c.id > after)
+        .order_by(_SIGNALS.c.id)
+        .limit(_LOOKED_AT)
+    )
 
 
 def _notify(session: Session) -> None:

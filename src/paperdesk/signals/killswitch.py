@@ -46,11 +46,7 @@ async def turn(
         value = json.dumps({"since": format_utc(at), "reason": reason})
         if fact is None:
             session.add(DeskMeta(key=key_of(account_id), value=value))
-            return True
-        changed = json.loads(fact.value)["reason"] != reason
-        if changed:
-            fact.value = value
-        return changed
+        return fact is None
     await session.execute(delete(DeskMeta).where(DeskMeta.key == key_of(account_id)))
     return fact is not None
 

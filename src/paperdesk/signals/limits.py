@@ -44,20 +44,28 @@ class Effect:
     shares: Decimal
     """What the order is for."""
     waiting: Decimal
-    """Shares that open orders of its side are still to add to the position."""
+    """Shares that open orders of its side are still to buy or sell."""
     price: Decimal
 
     @property
+    def before(self) -> Decimal:
+        """The position once the open orders of its side are filled."""
+        return self._moved(self.held, self.waiting)
+
+    @property
     def after(self) -> Decimal:
-        """The position once it is filled."""
-        return self.held + (self.shares if self.side is Side.buy else -self.shares)
+        """The position once it is filled too."""
+        return self._moved(self.before, self.shares)
+
+    def _moved(self, position: Decimal, shares: Decimal) -> Decimal:
+        return position + (shares if self.side is Side.buy else -shares)
 
     @property
     def opened(self) -> Decimal:
         """How many shares it opens or adds; 0 where it only closes."""
-        if self.after * self.held < 0:
+        if self.after * self.before < 0:
             return abs(self.after)
-        return max(Decimal(0), abs(self.after) - abs(self.held))
+        return max(Decimal(0), abs(self.after) - abs(self.before))
 
     @property
     def notional(self) -> Decimal:
@@ -94,7 +102,7 @@ def _why_not_so_much(effect: Effect, limits: Limits, traded_today: Decimal) -> s
 
 
 def _why_not_so_large(effect: Effect, limits: Limits) -> str | None:
-    held = abs(effect.after) + effect.waiting
+    held = abs(effect.after)
     if (most := limits.max_position) is not None and held > most:
         return (
             f"The position would be {held.normalize():f} shares with the orders that are open, and "

@@ -24,11 +24,14 @@ def webhooks_of(account_id: str) -> Select[Any]:
     )
 
 
-async def webhook_of(session: AsyncSession, account_id: str, webhook_id: str) -> Webhook:
-    """Return a webhook of an account. Raises NotFound if the account has no such webhook."""
-    found: Webhook | None = await session.scalar(
-        webhooks_of(account_id).where(Webhook.id == webhook_id).with_for_update(key_share=True)
-    )
+async def webhook_of(
+    session: AsyncSession, account_id: str, webhook_id: str, *, to_show: bool = False
+) -> Webhook:
+    """Return a webhook of an account, locked unless it is only shown. Raises NotFound."""
+    query = webhooks_of(account_id).where(Webhook.id == webhook_id)
+    if not to_show:
+        query = query.with_for_update(key_share=True)
+    found: Webhook | None = await session.scalar(query)
     if found is None:
         raise NotFound("There is no such webhook.")
     return found

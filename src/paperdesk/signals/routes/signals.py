@@ -26,6 +26,7 @@ from paperdesk.api.scopes import Scope
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InvalidRequest, InvalidState, NotFound, UnknownOutcome
+from paperdesk.events.feed import Feed
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import Signal, SignalStatus, Webhook
 from paperdesk.signals.arriving import Stored
@@ -33,6 +34,7 @@ from paperdesk.signals.queries import Wanted, signal_of, signals_of
 from paperdesk.signals.reading.model import NotUnderstood, Understood
 from paperdesk.signals.replaying import MOST, replay
 from paperdesk.signals.schemas import ReplayRequest, SignalAnswer
+from paperdesk.signals.telling import event_of
 from paperdesk.users.access import Account, current_account
 
 router = slice_router(prefix="/api/signals", tags=["signals"], changes=Scope.webhook)
@@ -97,6 +99,7 @@ async def approve_signal(
     now = request.app.state.market.clock.now()
     note(session, _line(Action.signal_approved, "A proposed signal was approved.", signal), now)
     request.app.state.executor.tell(session)
+    await _tell(request, session, signal)
     return Reply(_shown(signal))
 
 
@@ -112,6 +115,7 @@ async def decline_signal(
     signal.processed_at = now
     signal.error = "It was declined."
     note(session, _line(Action.signal_dismissed, "A proposed signal was declined.", signal), now)
+    await _tell(request, session, signal)
     return Reply(_shown(signal))
 
 
@@ -189,6 +193,23 @@ async def _proposed(session: AsyncSession, account: str, signal_id: str) -> Sign
     if signal.status is not SignalStatus.received:
         raise InvalidState(f"The signal is {signal.status}: it waits for no decision.")
     return signal
+
+
+async def _tell(request: Request, session: AsyncSession, signal: Signal) -> None:
+    """Tell the streams what was decided of a signal, once it is committed."""
+    stored = Stored(
+        signal.signal_id,
+        signal.user_id,
+        str(signal.webhook_id),
+        signal.ticker,
+        signal.status,
+        signal.order_id,
+        signal.outcome,
+        signal.error,
+        signal.duplicates,
+    )
+    feed: Feed = request.app.state.feed
+    await session.run_sync(feed.tell, event_of(stored))
 
 
 def _shown(signal: Signal) -> SignalAnswer:

@@ -89,7 +89,7 @@ async def create_webhook(
 )
 async def read_webhook(session: Db, account: Account, webhook_id: _Id) -> Response:
     """Show a webhook, without its token."""
-    return Reply(webhook_answer(await webhook_of(session, account, webhook_id)))
+    return Reply(webhook_answer(await webhook_of(session, account, webhook_id, to_show=True)))
 
 
 @router.patch(
