@@ -9,9 +9,11 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperdesk.api import problems
 from paperdesk.api.codec import parse_json
+from paperdesk.api.scopes import ANYBODY, let_in
 from paperdesk.db.engine import Database
 from paperdesk.market import routes
 from paperdesk.market.feed import Market
@@ -38,6 +40,17 @@ async def market(database: Database, source: ScriptedSource) -> AsyncIterator[Ma
     await market.close()
 
 
+class Open:
+    """Lets anybody in, as a desk without a key does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        let_in(scope, ANYBODY)
+        await self.app(scope, receive, send)
+
+
 @pytest.fixture
 async def client(database: Database, market: Market) -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI()
@@ -46,6 +59,7 @@ async def client(database: Database, market: Market) -> AsyncIterator[httpx2.Asy
     app.state.settings = Settings(timezone="America/New_York")
     problems.install(app)
     app.include_router(routes.router)
+    app.add_middleware(Open)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield client

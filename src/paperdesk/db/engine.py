@@ -213,7 +213,7 @@ def sqlite_engine_for_migrations(path: Path) -> AsyncEngine:
     The pragma is ignored inside a transaction, so it must be set when the connection opens.
     """
     engine = create_async_engine(
-        _sqlite_url(path), pool_size=1, max_overflow=0, connect_args=_CONNECT
+        _sqlite_url(path), pool_size=1, max_overflow=0, connect_args=_CONNECT, **EXACTLY
     )
     _configure(engine.sync_engine, WRITER_PRAGMAS | {"foreign_keys": "OFF"}, "IMMEDIATE")
     return engine

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from paperdesk.clock import utc_now
 from paperdesk.db.engine import DURABLE, asyncpg_url, sqlite_engine_for_migrations
+from paperdesk.db.exact_json import EXACTLY
 from paperdesk.db.failures import is_of_asyncpg
 from paperdesk.db.inspection import Contents, is_empty, read_postgresql, read_sqlite
 from paperdesk.db.lock import MIGRATION_PATIENCE, Ownership, migration_lock, real_path
@@ -134,6 +135,7 @@ async def _guarded_postgresql(url: str, tables: Collection[str]) -> AsyncGenerat
         asyncpg_url(url),
         isolation_level="READ COMMITTED",
         connect_args={"server_settings": DURABLE},
+        **EXACTLY,
     )
     try:
         async with _advisory_lock(engine), engine.begin() as connection:
