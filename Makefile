@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest soak soak-model soak-crash bench bench-quick check format schema locks clean
+.PHONY: help run test test-lowest soak soak-model soak-crash soak-signals bench bench-quick check format schema locks clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,13 +28,16 @@ test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning" \
 		--ignore tests/integration/ledger/test_silence.py
 
-soak: soak-model soak-crash ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100
+soak: soak-model soak-crash soak-signals ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000
 
 soak-model: .venv/.dev
 	MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $(BIN)/pytest -s tests/model
 
 soak-crash: .venv/.dev
 	CRASH_ROUNDS=$(or $(CRASH_ROUNDS),100) CRASH_PINNED=60 $(BIN)/pytest tests/crash
+
+soak-signals: .venv/.dev
+	SIGNAL_DELIVERIES=$(or $(SIGNAL_DELIVERIES),10000) $(BIN)/pytest -s tests/e2e/test_signals_chaos.py
 
 bench: .venv-bench/.bench ## Measure the desk beside what it replaces, in about eight minutes
 	.venv-bench/bin/python -m bench

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Final, cast
 
@@ -241,9 +242,9 @@ def _added(table: Table, contents: Contents, rows: Rows) -> Contents:
 
 
 def _whole(value: Any) -> Any:
-    """Return a value of JSON with whole numbers for floats that are whole."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """Return a value of JSON with one text for each number, however it was written."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else format(value, "f").rstrip("0")
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         return {name: _whole(member) for name, member in members.items()}

@@ -261,8 +261,8 @@ async def run(program: Program, database_url: str, count: int, say: Callable[[st
         assert await desks.stop() == [0] * count
         await asyncio.to_thread(assert_one_order_each, database_url, senders)
         say(
-            f"{total} deliveries in {took:.1f} s, {desks.kills} kills, {senders.again} sent again: "
-            f"{ALERTS} orders"
+            f"{count} process(es): {total} deliveries in {took:.1f} s, {desks.kills} kills, "
+            f"{senders.again} sent again: {ALERTS} orders"
         )
 
 

@@ -284,10 +284,10 @@ async def test_a_signal_that_never_finds_a_price_is_given_up_and_lets_the_next_g
     assert (await hook.processed(second))["status"] == "executed"
 
 
-async def test_many_that_wait_hold_up_nobody_else(timed: DeskClient) -> None:
+async def test_many_that_wait_hold_up_nobody_else(desk: DeskClient) -> None:
     """Though more of them stand first in the queue than are looked at in one go."""
-    timed.prices.prices["WAIT"] = None
-    hook, other = await make_hook(timed), await make_hook(timed)
+    desk.prices.prices["WAIT"] = None
+    hook, other = await make_hook(desk), await make_hook(desk)
     first = (await hook.send(buying(1, "WAIT")))["signal_id"]
     await hook.tried(first, 1)
     for n in range(11):
