@@ -52,8 +52,11 @@ class Doors:
     async def _by_hash(self, hashed: str) -> Webhook | None:
         now = self._clock.now()
         known = self._known.get(hashed)
-        if known is not None and abs(now - known[0]) < _KNOWN_FOR:
-            return known[1]
+        if known is not None:
+            if abs(now - known[0]) < _KNOWN_FOR:
+                return known[1]
+            # One looks anew; the others go on with what was last seen.
+            self._known[hashed] = (now, known[1])
         query = select(Webhook).where(Webhook.token_hash == hashed, Webhook.deleted_at.is_(None))
         async with self._database.read() as session:
             found = await session.scalar(query)

@@ -67,14 +67,14 @@ class Fields:
 
     def has(self, *names: str) -> bool:
         """Say whether one of the fields is there, whatever it says."""
-        return any(name in self._values for name in names)
+        return not self._values.keys().isdisjoint(names)
 
     def values(self, *names: str) -> list[tuple[str, Any]]:
         """Return what is said under the names, in their order: the field as written, its value."""
-        found = [self._values[name] for name in names if name in self._values]
-        if not found:
+        if self._values.keys().isdisjoint(names):
             # Nearly always: there are many names, and an alert has few of them.
             return []
+        found = [self._values[name] for name in names if name in self._values]
         self._used.update(names)
         for name in self._twice.intersection(names):
             self._twice.discard(name)
@@ -83,10 +83,14 @@ class Fields:
 
     def value(self, *names: str) -> Any:
         """Return the first value under the names, or None. Empty counts as not said."""
+        if self._values.keys().isdisjoint(names):
+            return None
         return next((v for _, v in self.values(*names) if v is not BLANK and v != ""), None)
 
     def text(self, *names: str) -> str | None:
         """Return the first text under the names, cleaned."""
+        if self._values.keys().isdisjoint(names):
+            return None
         found = (clean(value) for _, value in self.values(*names) if value is not BLANK)
         return next((text for text in found if text is not None), None)
 
@@ -97,6 +101,8 @@ class Fields:
 
     def same(self, read: Callable[[Any], T], *names: str) -> T | None:
         """Return what all the names say, as `read` understands it. None where none is there."""
+        if self._values.keys().isdisjoint(names):
+            return None
         found: dict[str, T] = {}
         for name, value in self.values(*names):
             if value is BLANK or value == "":
