@@ -4,6 +4,7 @@ The routes come from the OpenAPI document. One that has a parameter or a body wh
 here fails: say in the tables below what of account B it could name, or that it names nothing.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,11 +35,18 @@ NAMES_NOTHING = {
     "by",
     "timeframe",
     "cancel_orders",
+    "processed",
+    "actor",
+    "action",
+    "level",
 }
 """Query parameters that are nobody's."""
 
 NEEDED = {"by": "strategy"}
 """Query parameters that a route asks for."""
+
+SPAN = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+"""All of time."""
 
 PER_PROCESS = {"portfolio_snapshots"}
 """Tables that the desk itself writes meanwhile."""
@@ -51,10 +59,16 @@ class Foreign:
     account: str
     order: str
     key: str
+    webhook: str
+    signal: str
     marks: tuple[str, ...]
     """Texts that are in nothing but answers about B."""
     own: str
     own_key: str
+    token: str
+    """What opens B's webhook."""
+    admin: str
+    """The key of an administrator of the whole desk."""
 
     def path(self, name: str) -> str:
         """Return what a path parameter is filled with."""
@@ -62,6 +76,8 @@ class Foreign:
             "order_id": self.order,
             "account_id": self.account,
             "key_id": self.key,
+            "webhook_id": self.webhook,
+            "signal_id": self.signal,
             "ticker": "MSFT",
         }[name]
 
@@ -69,11 +85,16 @@ class Foreign:
         """Return what a query parameter is tried with."""
         found = {
             "account": [self.account],
-            "cursor": [self.order, self.account, self.key, "1000"],
+            "cursor": [self.order, self.account, self.key, self.webhook, "1000"],
             "client_order_id": ["b-key"],
             "strategy": ["b-strategy"],
             "ticker": ["MSFT"],
             "benchmark": ["MSFT"],
+            "webhook_id": [self.webhook],
+            "actor_id": [self.key, self.webhook],
+            "subject": [self.order, self.webhook, self.signal, self.key, self.account],
+            "request_id": ["b-request"],
+            "job_id": [NOBODY],
         }
         return [] if name in NAMES_NOTHING else found[name]
 
@@ -98,6 +119,11 @@ class Foreign:
             "watch": {"ticker": "MSFT"},
             "create_key": {"name": "x", "scopes": ["read"], "account_id": self.account},
             "replace_key": {"grace_seconds": 0},
+            "create_webhook": {"name": "b-webhook", "mode": "execute"},
+            "update_webhook": {"enabled": False, "mode": "execute", "name": "taken"},
+            "rotate_signing_secret": {"grace_seconds": 0},
+            "replay_signals": SPAN | {"webhook_id": self.webhook},
+            "turn_killswitch": {"on": True, "account_id": self.account, "cancel_orders": True},
         }[operation]
 
 
@@ -133,6 +159,7 @@ async def foreign(desk: DeskClient) -> Foreign:
     )
     await desk.post("/api/watchlist", json={"ticker": "BRK.B"}, headers=as_b)
     key = await make_key(desk, "read", by=admin, account_id=account)
+    webhook, signal, token = await alerted(desk, as_b)
     own = (
         await desk.post(
             "/api/accounts", json={"name": "a", "cash_balance": 9000}, headers=bearer(admin)
@@ -150,11 +177,29 @@ async def foreign(desk: DeskClient) -> Foreign:
         cash.json()["id"],
         key["id"],
         key["key_id"],
+        webhook,
+        signal,
         "b-name",
         "b-note",
+        "b-alert",
+        "b-request",
         '"b-strategy"',
     )
-    return Foreign(account, order, key["id"], marks, own, bound)
+    return Foreign(account, order, key["id"], webhook, signal, marks, own, bound, token, admin)
+
+
+async def alerted(desk: DeskClient, headers: dict[str, str]) -> tuple[str, str, str]:
+    """Make a webhook, and a signal that waits for approval. Return their ids, and the token."""
+    asked = {"name": "b-webhook", "mode": "propose"}
+    made = (
+        await desk.post(
+            "/api/webhooks", json=asked, headers=headers | {"X-Request-ID": "b-request"}
+        )
+    ).json()
+    alert = {"ticker": "MSFT", "action": "buy", "quantity": 1, "note": "b-alert"}
+    sent = await desk.post(f"/hooks/{made['token']}", json=alert)
+    assert sent.status_code == 200, sent.text
+    return str(made["id"]), str(sent.json()["signal_id"]), str(made["token"])
 
 
 def operations(desk: DeskClient) -> Iterator[tuple[str, str, Any]]:
@@ -167,6 +212,11 @@ def operations(desk: DeskClient) -> Iterator[tuple[str, str, Any]]:
 
 def named(operation: Any, place: str) -> list[str]:
     return [each["name"] for each in operation.get("parameters", []) if each["in"] == place]
+
+
+def chooses(operation: Any) -> bool:
+    """Say whether a request chooses its account; else `account` only filters what it may see."""
+    return "X-Account" in named(operation, "header")
 
 
 def filled(path: str, operation: Any, foreign: Foreign, other: str | None = None) -> str:
@@ -228,7 +278,7 @@ async def test_no_route_reads_or_moves_anything_of_another_account(
     asked = 0
     for method, path, operation in operations(desk):
         if "/stream" in path:
-            # It does not end: below it is refused for a foreign account.
+            # It does not end: below it is refused for a foreign account, and then followed.
             assert set(named(operation, "path")) == set()
             continue
         target = filled(path, operation, foreign)
@@ -246,15 +296,15 @@ async def test_no_route_reads_or_moves_anything_of_another_account(
             what = (method, path, query, headers, answer.text[:500])
             assert answer.status_code < 500, what
             assert not [mark for mark in foreign.marks if mark in answer.text], what
-            if foreign.account in {*query.values(), *headers.values()} - {query.get("cursor")}:
+            chosen = {query.get("account"), headers.get("X-Account")}
+            if chooses(operation) and foreign.account in chosen:
                 assert answer.status_code == 404, what
             asked += 1
 
     assert asked > 100
     assert await state_of(desk, foreign.account) == before
-    assert before["orders"]
-    assert before["positions"]
-    assert before["watchlist"]
+    for table in ("orders", "positions", "watchlist", "webhooks", "signals", "audit_logs"):
+        assert before[table], table
 
 
 async def test_what_is_another_accounts_looks_as_if_it_did_not_exist(
@@ -264,7 +314,7 @@ async def test_what_is_another_accounts_looks_as_if_it_did_not_exist(
     for method, path, operation in operations(desk):
         names = set(named(operation, "path")) - {"ticker"}
         places: list[dict[str, Any]] = [{}] if names else []
-        if "X-Account" in named(operation, "header"):
+        if chooses(operation):
             places += [{"headers": {"X-Account": "?"}}, {"params": {"account": "?"}}]
         for place in places:
             answers: list[httpx2.Response] = []
@@ -331,3 +381,117 @@ async def test_the_list_of_accounts_goes_on_from_no_account_of_another(
 
     assert theirs.status_code == nobodys.status_code == 422
     assert theirs.content == nobodys.content
+
+
+async def test_no_webhook_and_no_account_of_another_is_stopped_or_set_going(
+    desk: DeskClient, foreign: Foreign
+) -> None:
+    headers = bearer(foreign.own_key)
+    before = await state_of(desk, foreign.account)
+
+    async def turn(**body: Any) -> httpx2.Response:
+        return await desk.post("/api/killswitch", json=body, headers=headers)
+
+    answers = [
+        await turn(on=on, **who, **more)
+        for on, more in ((True, {"cancel_orders": True}), (True, {}), (False, {}))
+        for who in ({"webhook_id": foreign.webhook}, {"account_id": foreign.account})
+    ]
+    nobodys = [await turn(on=True, webhook_id=NOBODY), await turn(on=True, account_id=NOBODY)]
+    mixed = await turn(on=True, webhook_id=foreign.webhook, account_id=foreign.own)
+
+    assert [answer.status_code for answer in answers] == [404] * 6
+    assert [answer.content for answer in answers[:2]] == [answer.content for answer in nobodys]
+    assert mixed.status_code == 422
+    assert await state_of(desk, foreign.account) == before
+
+
+async def test_a_switch_that_names_nobody_is_the_keys_own_accounts_and_not_the_desks(
+    desk: DeskClient, foreign: Foreign
+) -> None:
+    headers = bearer(foreign.own_key)
+    before = await state_of(desk, foreign.account)
+
+    turned = await desk.post(
+        "/api/killswitch", json={"on": True, "cancel_orders": True}, headers=headers
+    )
+    after = await state_of(desk, foreign.account)
+    alert = {"ticker": "MSFT", "action": "buy", "quantity": 2}
+    sent = (await desk.post(f"/hooks/{foreign.token}", json=alert)).json()
+
+    assert turned.json()["account_id"] == foreign.own
+    assert after == before
+    assert (sent["status"], sent["first"]["status"]) == ("received", "received")
+    shown = (await desk.get("/api/killswitch", headers=headers)).json()
+    assert [switch["account_id"] for switch in shown] == [foreign.own]
+    # Another account's switch is nobody else's business; the desk's own is everybody's.
+    for body in ({"on": True, "account_id": foreign.account, "reason": "b-note"}, {"on": True}):
+        await desk.post("/api/killswitch", json=body, headers=bearer(foreign.admin))
+    shown = (await desk.get("/api/killswitch", headers=headers)).json()
+    assert [switch["account_id"] for switch in shown] == [None, foreign.own]
+    released = await desk.post("/api/killswitch", json={"on": False}, headers=headers)
+    assert released.json()["account_id"] == foreign.own
+    left = (await desk.get("/api/killswitch", headers=bearer(foreign.admin))).json()
+    assert [switch["account_id"] for switch in left] == [None, foreign.account]
+
+
+async def test_a_span_is_replayed_of_the_keys_own_account_alone(
+    desk: DeskClient, foreign: Foreign
+) -> None:
+    headers = bearer(foreign.own_key)
+    await alerted(desk, headers)
+    before = await state_of(desk, foreign.account)
+
+    theirs = await desk.post(
+        "/api/signals/replay", json=SPAN | {"webhook_id": foreign.webhook}, headers=headers
+    )
+    all_ = await desk.post("/api/signals/replay", json=SPAN, headers=headers)
+
+    assert theirs.json() == []
+    assert [signal["account_id"] for signal in all_.json()] == [foreign.own]
+    assert await state_of(desk, foreign.account) == before
+
+
+async def test_the_stream_of_an_account_tells_nothing_of_another(
+    desk: DeskClient, foreign: Foreign
+) -> None:
+    feed = desk.app.state.feed
+    said: list[bytes] = []
+
+    async def follow(last_event_id: str | None) -> None:
+        async for part in feed.follow(foreign.own, last_event_id):
+            said.append(part)  # noqa: PERF401 - it does not end
+
+    # Ids of events are no key to another account's log: at worst they are unknown.
+    followers = [asyncio.create_task(follow(each)) for each in (None, "0", "1-1", foreign.order)]
+    for _ in range(100):
+        if feed.streams == len(followers):
+            break
+        await asyncio.sleep(0.01)
+    as_b = bearer(foreign.admin) | {"X-Account": foreign.account}
+    await desk.trade("MSFT", "buy", 1, headers=as_b, note="b-note")
+    alert = {"ticker": "MSFT", "action": "buy", "quantity": 3, "note": "b-alert"}
+    await desk.post(f"/hooks/{foreign.token}", json=alert)
+    await desk.trade("AAPL", "buy", 1, headers=bearer(foreign.own_key), note="a-note")
+    for _ in range(200):
+        if b"".join(said).count(b"event: trade") >= len(followers):
+            break
+        await asyncio.sleep(0.01)
+    for each in followers:
+        each.cancel()
+    await asyncio.gather(*followers, return_exceptions=True)
+
+    text = b"".join(said).decode()
+    assert text.count("event: trade") == len(followers)
+    assert "AAPL" in text
+    assert not [mark for mark in (*foreign.marks, "MSFT") if mark in text]
+
+
+async def test_the_trail_shows_a_key_of_an_account_that_account_alone(
+    desk: DeskClient, foreign: Foreign
+) -> None:
+    lines = (await desk.get("/api/audit?limit=500", headers=bearer(foreign.own_key))).json()
+    all_ = (await desk.get("/api/audit?limit=500", headers=bearer(foreign.admin))).json()
+
+    assert {line["account_id"] for line in lines} == {foreign.own}
+    assert {foreign.own, foreign.account} < {line["account_id"] for line in all_}
