@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-REDACTED: Final = "[redacted]"
+from paperdesk.redaction import REDACTED, without_secrets
 
 _NAME: Final = re.compile(
     r"(?:token|secret|password|passwd|passphrase|credential|authorization|cookie|signature|bearer)"
@@ -18,16 +18,6 @@ _NAME: Final = re.compile(
 """Names of what is a secret; `key_id` or `token_id` is none."""
 
 _HARMLESS: Final = re.compile(r"(?:_id|_ids|_name|_version|_count|_at)$", re.IGNORECASE)
-
-_VALUE: Final = re.compile(
-    # The desk's own keys; their first characters alone, which tell keys apart, may be shown.
-    r"\bpd_[A-Za-z0-9_-]{16,}"
-    r"|(?<=/hooks/)[^\s\"'?#/]+"
-    r"|(?<=[?&]token=)[^\s\"'&#]+"
-    r"|(?i:\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}"
-    # 240 random bits and more as base64: webhook tokens are such.
-    r"|(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{40,}"
-)
 
 _WORDS: Final = (
     b"token",
@@ -41,16 +31,13 @@ _WORDS: Final = (
     b"bearer",
     b"key",
     b"pd_",
+    b"whsec_",
+    b"://",
     b"/hooks/",
 )
 _OF_A_SECRET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _APART: Final = bytes(byte if byte in _OF_A_SECRET else 32 for byte in range(256))
 _LONG: Final = 40
-
-
-def without_secrets(text: str) -> str:
-    """Return a text with what looks like a secret taken out."""
-    return _VALUE.sub(REDACTED, text)
 
 
 def without_secrets_in(encoded: str) -> str:
@@ -74,7 +61,7 @@ def may_hold_secrets(text: str) -> bool:
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return _VALUE.sub(REDACTED, value)
+        return without_secrets(value)
     if isinstance(value, list):
         return [_cleaned(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from paperdesk.audit.actor import Actor, acting, request_id
-from paperdesk.audit.secrets import may_hold_secrets, without_secrets, without_secrets_in
+from paperdesk.audit.secrets import may_hold_secrets, without_secrets_in
 from paperdesk.db.prepared import Prepared
 from paperdesk.db.types import JsonType
 from paperdesk.ids import new_id
 from paperdesk.models import AuditLog, EventType, LogLevel
+from paperdesk.redaction import without_secrets
 
 LONGEST_TEXT: Final = 128
 """Characters of what a line is about, and of the id of its request."""
