@@ -7,8 +7,9 @@ body over the limit is refused before it is read. No CORS.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from paperdesk.errors import BodyTooLarge, Forbidden, InvalidRequest, PaperdeskE
 BODY_LIMIT = 64 * 1024
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OUR_PAGES = frozenset({"same-origin", "none"})
+_SCHEMES = frozenset({"http", "https"})
 
 _COMMON: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -61,7 +63,7 @@ class Gate:
     ) -> None:
         """`body_limits` has, in bytes, the limits of paths that are not `BODY_LIMIT`."""
         self.app = app
-        self.allowed_hosts = LOOPBACK_HOSTS | frozenset(allowed_hosts)
+        self.allowed_hosts = LOOPBACK_HOSTS | frozenset(_names(allowed_hosts))
         self.body_limits = dict(body_limits or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,7 +105,24 @@ class Gate:
 def host_name(host: str) -> str:
     """Return a Host header's name without its port, in lower case; IPv6 keeps its brackets."""
     name, _, port = host.lower().rpartition(":")
-    return name if name and port.isdigit() and not host.endswith("]") else host.lower()
+    has_port = name and port.isdigit() and (":" not in name or name.endswith("]"))
+    return name if has_port else host.lower()
+
+
+def _names(hosts: Iterable[str]) -> Iterator[str]:
+    """Give hosts as browsers write them: in lower case, without a port, IPv6 in brackets.
+
+    0.0.0.0 and :: are where a desk may listen, but nobody's name.
+    """
+    for host in hosts:
+        name = host_name(host.strip())
+        try:
+            address = ip_address(name.strip("[]"))
+        except ValueError:
+            yield name
+            continue
+        if not address.is_unspecified:
+            yield f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
 
 
 def _from_our_pages(headers: Headers, host: str) -> bool:
@@ -114,9 +133,11 @@ def _from_our_pages(headers: Headers, host: str) -> bool:
     if origin is None:
         return True
     try:
-        return urlsplit(origin).netloc.lower() == host.lower()
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    # Not the scheme itself: behind a proxy the desk does not know its own.
+    return parts.scheme in _SCHEMES and parts.netloc.lower() == host.lower()
 
 
 def _too_large(limit: int) -> BodyTooLarge:
