@@ -146,7 +146,7 @@ async def test_no_route_answers_under_a_strange_host(
     ids=repr,
 )
 async def test_a_desk_answers_under_the_names_that_it_was_given(
-    sqlite_url: str, settings: dict[str, str], host: str, status: int
+    sqlite_url: str, settings: dict[str, Any], host: str, status: int
 ) -> None:
     async with open_desk(sqlite_url, **settings) as desk:
         answer = await desk.get("/api/portfolio", headers={"host": host})
