@@ -19,6 +19,15 @@ _SECRET: Final = re.compile(
     r"|(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{40,}"
 )
 
+_OWN: Final = re.compile(
+    rb"\b(?:pd_[0-9A-Za-z]{10}_[0-9A-Za-z_-]{43}_[0-9A-Za-z]{6}|whsec_[0-9a-f]{64})"
+)
+
+
+def own_secrets(raw: bytes) -> list[str]:
+    """Return the desk's own keys and signing secrets that stand in a body, wherever they stand."""
+    return [found.decode() for found in _OWN.findall(raw)]
+
 
 def without_secrets(text: str) -> str:
     """Return a text with what looks like a secret taken out."""

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from paperdesk.clock import Clock
 from paperdesk.errors import Forbidden, Unauthenticated
 from paperdesk.models import Webhook
+from paperdesk.redaction import own_secrets
 from paperdesk.signals.arriving import Arrival, Element, Stored
 from paperdesk.signals.doors import Doors
 from paperdesk.signals.inbox import Inbox
@@ -87,6 +88,8 @@ class Intake:
 
 
 async def _read(raw: bytes, symbols: Mapping[str, str], tokens: Sequence[str]) -> Delivery:
+    # Whoever puts a key into a note by mistake: it is not kept either.
+    tokens = [*tokens, *own_secrets(raw)]
     if len(raw) < SLOW_TO_READ:
         return read_body(raw, symbols=symbols, known_secrets=tokens)
     return await asyncio.to_thread(lambda: read_body(raw, symbols=symbols, known_secrets=tokens))
