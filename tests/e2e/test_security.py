@@ -35,6 +35,15 @@ def served(paperdesk: Program) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One desk for all that leave it as it was."""
+    folder = tmp_path_factory.mktemp("shared")
+    program = Program(folder, {"DATABASE_URL": str(folder / "desk.db"), **FAST})
+    with serving(program) as served:
+        yield served
+
+
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
@@ -91,8 +100,9 @@ def until(condition: Callable[[], Any], seconds: float) -> float:
     ],
     ids=repr,
 )
-def test_no_route_answers_under_another_host_on_the_wire(served: Served, head: bytes) -> None:
-    token = make_door(served.url)["token"].encode()
+def test_no_route_answers_under_another_host_on_the_wire(shared: Served, head: bytes) -> None:
+    token = make_door(shared.url)["token"].encode()
+    before = httpx2.get(f"{shared.url}/api/signals").json()
     for method, path in (
         (b"GET", b"/api/portfolio"),
         (b"GET", b"/api/stream/prices"),
@@ -105,16 +115,16 @@ def test_no_route_answers_under_another_host_on_the_wire(served: Served, head: b
         rest = b"Content-Length: 45\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
         body = ALERT.encode() if method == b"POST" else b""
         rest = rest if body else b"Connection: close\r\n\r\n"
-        answer = exchange(served.url, method + b" " + path + b" " + head + rest + body)
+        answer = exchange(shared.url, method + b" " + path + b" " + head + rest + body)
         assert re.match(rb"HTTP/1\.[01] (400|403) ", answer), (path, answer[:200])
 
-    assert httpx2.get(f"{served.url}/api/signals").json() == []
+    assert httpx2.get(f"{shared.url}/api/signals").json() == before
 
 
 @pytest.mark.parametrize("target", [b"http://evil.com/api/health", b"//evil.com/api/health"])
-def test_a_target_that_names_another_host_changes_nothing(served: Served, target: bytes) -> None:
+def test_a_target_that_names_another_host_changes_nothing(shared: Served, target: bytes) -> None:
     said = exchange(
-        served.url,
+        shared.url,
         b"GET " + target + b" HTTP/1.1\r\nHost: evil.com\r\nConnection: close\r\n\r\n",
     )
     assert re.match(rb"HTTP/1\.1 (400|403) ", said), said[:200]
@@ -124,11 +134,11 @@ def test_a_target_that_names_another_host_changes_nothing(served: Served, target
 @pytest.mark.parametrize("path", ["/api/orders", "/hooks/TOKEN", "/api/webhook", "/nothing"])
 @pytest.mark.parametrize("framing", ["length", "chunked", "upload"])
 def test_a_body_of_a_gigabyte_is_refused_and_not_kept(
-    served: Served, path: str, framing: str
+    shared: Served, path: str, framing: str
 ) -> None:
-    path = path.replace("TOKEN", make_door(served.url)["token"])
-    assert is_well(served.url)
-    before = resident(served.process.pid)
+    path = path.replace("TOKEN", make_door(shared.url)["token"])
+    assert is_well(shared.url)
+    before = resident(shared.process.pid)
     kind = "multipart/form-data; boundary=x" if framing == "upload" else "application/json"
     length = f"Content-Length: {GIB}" if framing == "length" else "Transfer-Encoding: chunked"
     part = b" " * MIB
@@ -140,22 +150,22 @@ def test_a_body_of_a_gigabyte_is_refused_and_not_kept(
 
     def watch() -> None:
         while not over.wait(0.01):
-            most[0] = max(most[0], resident(served.process.pid))
+            most[0] = max(most[0], resident(shared.process.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    answer, _sent = pour(served.url, head.encode(), part, GIB)
+    answer, _sent = pour(shared.url, head.encode(), part, GIB)
     over.set()
     watcher.join()
 
     # The answer may be lost where the connection closes while the client still sends.
     assert not answer or re.match(rb"HTTP/1\.1 (404|413|415) ", answer), answer[:200]
     assert most[0] - before < 24 * MIB
-    assert is_well(served.url)
+    assert is_well(shared.url)
 
 
-def test_slow_clients_are_cut_off_and_meanwhile_hold_nobody_up(served: Served) -> None:
-    token = make_door(served.url)["token"]
+def test_slow_clients_are_cut_off_and_meanwhile_hold_nobody_up(shared: Served) -> None:
+    token = make_door(shared.url)["token"]
     hook = (
         f"POST /hooks/{token} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n"
     ).encode()
@@ -165,7 +175,7 @@ def test_slow_clients_are_cut_off_and_meanwhile_hold_nobody_up(served: Served) -
     begun = time.monotonic()
     with ExitStack() as stack:
         slow = [
-            (stack.enter_context(connected(served.url)), head, drop)
+            (stack.enter_context(connected(shared.url)), head, drop)
             for head, drop in (
                 (hook, b" "),
                 (order, b" "),
@@ -182,7 +192,7 @@ def test_slow_clients_are_cut_off_and_meanwhile_hold_nobody_up(served: Served) -
                 with suppress(ConnectionError):
                     connection.send(drop)
             asked = time.monotonic()
-            sent = httpx2.post(f"{served.url}/hooks/{token}", content=ALERT)
+            sent = httpx2.post(f"{shared.url}/hooks/{token}", content=ALERT)
             took.append(time.monotonic() - asked)
             assert sent.status_code == 200
             time.sleep(0.3)
@@ -196,7 +206,7 @@ def test_slow_clients_are_cut_off_and_meanwhile_hold_nobody_up(served: Served) -
     assert ended == 200
     assert time.monotonic() - begun < 17
     assert sorted(took)[len(took) // 2] < 0.5
-    assert is_well(served.url)
+    assert is_well(shared.url)
 
 
 class Following:
