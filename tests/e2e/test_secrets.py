@@ -168,6 +168,9 @@ def plant_in_alerts(desk: Planting, admin: str) -> None:
         desk.ask("POST", path, content=said + " " * 70_000, headers=headers)
         desk.ask("POST", path, content=said, headers=headers | {"Origin": "http://evil.com"})
         desk.ask("POST", path, content=said, headers=headers | {"Host": "evil.com"})
+    desk.secrets.add("canary-unknown-token")
+    for path in ("/hooks/canary-unknown-token", "/api/webhook?token=canary-unknown-token"):
+        assert desk.ask("POST", path, content=said).status_code == 401
     # Led to the path without the slash, which is who asks' own.
     desk.http.post(f"/hooks/{token}/", content=said)
     for name, body in bodies_with("canary-body-secret").items():
