@@ -6,7 +6,8 @@ writes what came of it in the transaction that books. One process of a desk does
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,8 @@ _LOOKED_AT: Final = 1_000
 _PAUSE: Final = timedelta(seconds=1)
 CROWD: Final = 4
 """Deliveries that wait to be kept at once in a burst, and else hardly ever."""
+_LONG: Final = 0.25
+"""Seconds after which what is left of a batch goes on beside the next one."""
 _WAY: Final = 0.025
 _WAYS: Final = 20
 """Steps of seconds in which deliveries go first: half a second at the most."""
@@ -81,6 +84,7 @@ class Executor:
         self._venue = venue
         self._zone = ZoneInfo(timezone)
         self._crowd = crowd
+        self._trying: set[asyncio.Task[None]] = set()
         self._lease = new_id()
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,11 +108,17 @@ class Executor:
         self._loop = asyncio.get_running_loop()
         self._lease = new_id()
         await self._reclaim()
-        while True:
-            self._woken.clear()
-            await self._give_way()
-            if not await self.execute():
-                await happens_within(self._woken, PATIENCE, self._venue.clock)
+        try:
+            while True:
+                self._woken.clear()
+                await self._give_way()
+                if not await self.execute():
+                    await happens_within(self._woken, PATIENCE, self._venue.clock)
+        finally:
+            for task in self._trying:
+                task.cancel()
+            await asyncio.gather(*self._trying, return_exceptions=True)
+            self._trying.clear()
 
     async def _give_way(self) -> None:
         """Let a burst of deliveries be answered first, but not for long: whoever sends, waits."""
@@ -118,16 +128,28 @@ class Executor:
             await self._venue.clock.sleep(_WAY)
 
     async def execute(self) -> int:
-        """Execute what can be executed now, and return how many signals were tried."""
+        """Execute what can be executed now, and return how many signals were tried.
+
+        A ticker that has to be asked a price for goes on beside what comes next.
+        """
+        by_ticker: defaultdict[str, list[_Claimed]] = defaultdict(list)
         claimed = await self._claim()
-        if claimed:
-            tickers = sorted({each.ticker for each in claimed})
-            refusals = await asyncio.gather(
-                *(why_unpriced(self._market, ticker) for ticker in tickers)
-            )
-            refused = dict(zip(tickers, refusals, strict=True))
-            await asyncio.gather(*(self._submit(each, refused[each.ticker]) for each in claimed))
+        for each in claimed:
+            by_ticker[each.ticker].append(each)
+        self._trying |= {
+            asyncio.create_task(self._try(ticker, some), name=f"paperdesk-signals-{ticker}")
+            for ticker, some in by_ticker.items()
+        }
+        if self._trying:
+            done, self._trying = await asyncio.wait(self._trying, timeout=_LONG)
+            for task in done:
+                task.result()
         return len(claimed)
+
+    async def _try(self, ticker: str, signals: Sequence[_Claimed]) -> None:
+        """Have the signals of a ticker executed, in their order, once it is priced."""
+        refusal = await why_unpriced(self._market, ticker)
+        await asyncio.gather(*(self._submit(each, refusal) for each in signals))
 
     async def _reclaim(self) -> None:
         """Take back every lease: who had it leads no more, and can book nothing under it."""

@@ -296,6 +296,16 @@ async def test_many_that_wait_hold_up_nobody_else(desk: DeskClient) -> None:
     assert signal["status"] == "executed"
 
 
+async def test_a_ticker_that_has_no_price_keeps_no_other_waiting(desk: DeskClient) -> None:
+    desk.prices.prices["WAIT"] = None
+    hook = await make_hook(desk)
+    _, traded = (await hook.send([buying(1, "WAIT"), buying(1, "MSFT")]))["signals"]
+    # A price is waited for for two seconds, and nothing else is for so long.
+    async with asyncio.timeout(1.5):
+        signal = await hook.processed(traded["signal_id"])
+    assert signal["status"] == "executed"
+
+
 @pytest.fixture
 async def nyse(database_url: str) -> AsyncIterator[DeskClient]:
     """A desk that keeps the hours of the NYSE, on a Saturday."""
