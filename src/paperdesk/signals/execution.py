@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import Table, func, select
 
-from paperdesk.db.prepared import Prepared
 from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused, UnknownTicker
 from paperdesk.ledger.booking import shares_for, value_of
 from paperdesk.ledger.lane.books import Books
@@ -35,6 +34,7 @@ from paperdesk.signals import killswitch
 from paperdesk.signals.arriving import Stored
 from paperdesk.signals.deciding import Decision, Situation, decide
 from paperdesk.signals.limits import Effect, why_not, why_not_so
+from paperdesk.signals.queue import Waiting, waiting, write_result
 from paperdesk.signals.reading.model import Quantity, Understood
 from paperdesk.signals.telling import event_of, line_of
 from paperdesk.signals.terms import Limits, Taking
@@ -44,91 +44,8 @@ MOST_ATTEMPTS: Final = 8
 """After so many a signal that found no price, or that broke off, is given up."""
 
 _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
-_WEBHOOKS: Final[Table] = Base.metadata.tables["webhooks"]
 _LONGEST_PAUSE: Final = 60
 _BROKE_OFF: Final = "The desk went down each time."
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A queued signal, with its webhook as it is now."""
-
-    webhook_id: str
-    ticker: str
-    understood: Any
-    attempts: int
-    error: str | None
-    replay_of: str | None
-    user_id: str
-    name: str
-    strategy: str | None
-    enabled: bool
-    deleted_at: datetime | None
-    limits: Any
-    settings: Any
-    mode: WebhookMode
-    is_behind: bool
-    """Whether a signal before it, of the same webhook and ticker, is not executed yet."""
-
-
-def _waiting() -> Prepared:
-    """Return the query for a signal that waits and is on a lease, with its webhook; locked."""
-    before = _SIGNALS.alias("before")
-    is_behind = exists().where(
-        before.c.webhook_id == _SIGNALS.c.webhook_id,
-        before.c.ticker == _SIGNALS.c.ticker,
-        before.c.id < _SIGNALS.c.id,
-        # Written out, as in the index over those that wait.
-        before.c.status == literal_column(f"'{SignalStatus.queued}'"),
-    )
-    query = (
-        select(
-            _SIGNALS.c.webhook_id,
-            _SIGNALS.c.ticker,
-            _SIGNALS.c.understood,
-            _SIGNALS.c.attempts,
-            _SIGNALS.c.error,
-            _SIGNALS.c.replay_of,
-            _SIGNALS.c.user_id,
-            _WEBHOOKS.c.name,
-            _WEBHOOKS.c.strategy,
-            _WEBHOOKS.c.enabled,
-            _WEBHOOKS.c.deleted_at,
-            _WEBHOOKS.c.limits,
-            _WEBHOOKS.c.settings,
-            _WEBHOOKS.c.mode,
-            is_behind,
-        )
-        .join(_WEBHOOKS, _WEBHOOKS.c.id == _SIGNALS.c.webhook_id)
-        .where(
-            _SIGNALS.c.signal_id == bindparam("signal_id"),
-            _SIGNALS.c.status == literal_column(f"'{SignalStatus.queued}'"),
-            _SIGNALS.c.lease == bindparam("lease"),
-        )
-        .with_for_update(of=_SIGNALS)
-    )
-    return Prepared(query, ("signal_id", "lease"))
-
-
-_WAITING: Final = _waiting()
-_WRITTEN: Final = (
-    "status",
-    "processed",
-    "processed_at",
-    "order_id",
-    "outcome",
-    "error",
-    "notional",
-    "lease",
-    "next_attempt_at",
-    "attempts",
-)
-_RESULT: Final = Prepared(
-    update(_SIGNALS)
-    .where(_SIGNALS.c.signal_id == bindparam("signal"))
-    .values({name: bindparam(name, type_=_SIGNALS.c[name].type) for name in _WRITTEN}),
-    ("signal", *_WRITTEN),
-)
 
 
 class Fate(StrEnum):
@@ -193,12 +110,11 @@ class ExecuteSignal:
                 return self._later(books, row, now, refusal)
             return self._ended(books, row, SignalStatus.rejected, now, error=str(refusal))
 
-    def _row(self, books: Books) -> _Waiting | None:
+    def _row(self, books: Books) -> Waiting | None:
         """Return the signal with its webhook, if it still waits and is this process's; locked."""
-        rows = _WAITING.rows(books.connection, (self.signal_id, self.lease))
-        return _Waiting(*rows[0]) if rows else None
+        return waiting(books.connection, self.signal_id, self.lease)
 
-    def _execute(self, books: Books, row: _Waiting, now: datetime) -> Executed:
+    def _execute(self, books: Books, row: Waiting, now: datetime) -> Executed:
         if row.attempts > MOST_ATTEMPTS:
             return self._ended(
                 books,
@@ -234,7 +150,7 @@ class ExecuteSignal:
     def _place(
         self,
         books: Books,
-        row: _Waiting,
+        row: Waiting,
         said: Understood,
         decision: Decision,
         limits: Limits,
@@ -272,7 +188,7 @@ class ExecuteSignal:
             notional=effect.notional,
         )
 
-    def _situation(self, books: Books, row: _Waiting, said: Understood) -> Situation:
+    def _situation(self, books: Books, row: Waiting, said: Understood) -> Situation:
         account = books.account(self.account_id)
         board = self.venue.board
         price = self.venue.last_known(said.ticker).price
@@ -312,7 +228,7 @@ class ExecuteSignal:
             price,
         )
 
-    def _opened_today(self, books: Books, row: _Waiting, limits: Limits, now: datetime) -> Decimal:
+    def _opened_today(self, books: Books, row: Waiting, limits: Limits, now: datetime) -> Decimal:
         """Return what the webhook's signals opened since midnight; 0 where nobody asks."""
         if limits.max_notional_per_day is None:
             return Decimal(0)
@@ -334,7 +250,7 @@ class ExecuteSignal:
         linked.cancel(books, closing, now, "A signal closed its position.")
 
     def _later(
-        self, books: Books, row: _Waiting, now: datetime, refusal: PaperdeskError
+        self, books: Books, row: Waiting, now: datetime, refusal: PaperdeskError
     ) -> Executed:
         if row.attempts >= MOST_ATTEMPTS:
             text = f"It was given up after {row.attempts} tries: {refusal}"
@@ -346,7 +262,7 @@ class ExecuteSignal:
     def _ended(
         self,
         books: Books,
-        row: _Waiting,
+        row: Waiting,
         status: SignalStatus,
         now: datetime,
         order: Order | None = None,
@@ -369,17 +285,13 @@ class ExecuteSignal:
     def _write(
         self,
         books: Books,
-        row: _Waiting,
+        row: Waiting,
         fate: Fate,
         change: dict[str, Any],
         order: Order | None = None,
     ) -> Executed:
-        written = {
-            "status": SignalStatus.queued,
-            "processed": False,
-            "attempts": min(row.attempts, MOST_ATTEMPTS),
-        } | change
-        _RESULT.run(books.connection, [[self.signal_id, *(written.get(name) for name in _WRITTEN)]])
+        attempts = min(row.attempts, MOST_ATTEMPTS)
+        write_result(books.connection, self.signal_id, {"attempts": attempts} | change)
         if fate is Fate.ended:
             stored = Stored(
                 self.signal_id,
