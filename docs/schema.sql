@@ -437,6 +437,8 @@ CREATE TABLE signals (
 
 CREATE INDEX ix_signals_queued ON signals (webhook_id, ticker, id) WHERE status = 'queued';
 
+CREATE INDEX ix_signals_queued_id ON signals (id) WHERE status = 'queued';
+
 CREATE INDEX ix_signals_received_at ON signals (received_at);
 
 CREATE INDEX ix_signals_user_id ON signals (user_id);

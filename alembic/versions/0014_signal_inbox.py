@@ -67,6 +67,9 @@ def upgrade() -> None:
         sqlite_where=QUEUED,
         postgresql_where=QUEUED,
     )
+    op.create_index(
+        "ix_signals_queued_id", "signals", ["id"], sqlite_where=QUEUED, postgresql_where=QUEUED
+    )
     op.create_index("ix_signals_webhook_id_processed_at", "signals", ["webhook_id", "processed_at"])
     op.create_table(
         "signal_windows",
@@ -84,6 +87,7 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_table("signal_windows")
     op.drop_index("ix_signals_webhook_id_processed_at", "signals")
+    op.drop_index("ix_signals_queued_id", "signals")
     op.drop_index("ix_signals_queued", "signals")
     op.drop_index("ix_signals_webhook_id_ticker_id", "signals")
     op.create_index("ix_signals_webhook_id", "signals", ["webhook_id"])

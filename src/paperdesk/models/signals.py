@@ -96,6 +96,12 @@ class Signal(Base):
             sqlite_where=text(f"status = '{SignalStatus.queued}'"),
             postgresql_where=text(f"status = '{SignalStatus.queued}'"),
         ),
+        Index(
+            "ix_signals_queued_id",
+            "id",
+            sqlite_where=text(f"status = '{SignalStatus.queued}'"),
+            postgresql_where=text(f"status = '{SignalStatus.queued}'"),
+        ),
         Index(None, "webhook_id", "processed_at"),
         {"sqlite_autoincrement": True},
     )

@@ -92,6 +92,26 @@ def cancel(books: Books, orders: Iterable[Order], now: datetime, reason: str) ->
             end(books, order, OrderStatus.canceled, now, reason)
 
 
+def make_room(
+    books: Books, orders: Iterable[Order], shares: Decimal, now: datetime, reason: str
+) -> None:
+    """Free shares that exits are to close: the rest of them goes on, the last placed give first."""
+    groups: dict[str, list[Order]] = {}
+    for order in orders:
+        if is_exit(order) and order.group_id is not None and order.status is not OrderStatus.held:
+            groups.setdefault(order.group_id, []).append(order)
+    for exits in reversed(groups.values()):
+        size = min(still_to_fill(order) for order in exits)
+        if shares >= size:
+            cancel(books, exits, now, reason)
+        else:
+            for order in exits:
+                _shrink(books, order, shares, now)
+        shares -= min(shares, size)
+        if not shares:
+            return
+
+
 def _cancel(books: Books, order: Order, now: datetime, reason: str) -> None:
     _end(books, order, OrderStatus.canceled, now, reason)
 

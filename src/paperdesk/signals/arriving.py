@@ -141,7 +141,9 @@ def _keep(
         "last_seen_at": arrival.at,
         "ticker": ticker,
         "sent_at": said.sent_at if isinstance(said, Understood) else None,
-        "missed": missed_before(connection, webhook.id, said),
+        "missed": None
+        if element.replay_of
+        else missed_before(connection, webhook.id, said, arrival.at),
         "replay_of": element.replay_of,
     }
     found = connection.execute(_insert_or_count(connection.dialect.name), row).one()

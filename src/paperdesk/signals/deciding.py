@@ -11,6 +11,7 @@ from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES, percent_of, shares_for
 from paperdesk.models import OrderClass, OrderType, Side, TimeInForce
 from paperdesk.orders.terms import StopLoss, Terms
+from paperdesk.signals.limits import worst_price
 from paperdesk.signals.reading.model import Exit, Intent, Quantity, QuantityKind, Understood
 
 _ZERO: Final = Decimal(0)
@@ -28,25 +29,52 @@ class Situation:
     equity: Decimal
     default: Quantity | None = None
     """How much is traded where the alert does not say it."""
+    may_short: bool = True
+    """Whether more may be sold than is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The order to place, if any; and whether orders are canceled first.
+    """The order to place, if any.
 
-    `closes` says that the order ends a position: the open orders that would close it go first.
-    `cancels` says that all open orders of the ticker do, and nothing is ordered. `notes` are
-    sentences on what was done otherwise than asked.
+    `cancels` says that all open orders of the ticker are canceled, and nothing is ordered. `notes`
+    are sentences on what was done otherwise than asked.
     """
 
     terms: Terms | None = None
-    closes: bool = False
     cancels: bool = False
     notes: tuple[str, ...] = ()
 
 
 def decide(said: Understood, now: Situation) -> Decision:
     """Return what to do. Raises InvalidRequest or NotFound where it cannot be done."""
+    return _without_shorting(said, now, _decide(said, now))
+
+
+def _without_shorting(said: Understood, now: Situation, decision: Decision) -> Decision:
+    """Have a reversal only close where nothing may be sold short: better flat than the wrong way.
+
+    A plain sale of more than is held is left to be refused, unless the alert says that the strategy
+    is short or flat after it.
+    """
+    terms = decision.terms
+    reverses = said.intent is not Intent.sell or said.market_position in {"short", "flat"}
+    if now.may_short or terms is None or terms.quantity is None or not reverses:
+        return decision
+    if terms.side is Side.buy or not 0 < now.held < terms.quantity:
+        return decision
+    closing = replace(
+        terms,
+        quantity=now.held,
+        order_class=OrderClass.simple,
+        take_profit=None,
+        stop_loss=None,
+    )
+    note = "The account sells nothing short, so it only closes."
+    return Decision(closing, notes=(*decision.notes, note))
+
+
+def _decide(said: Understood, now: Situation) -> Decision:
     match said.intent:
         case Intent.cancel:
             return Decision(cancels=True)
@@ -66,8 +94,6 @@ def _toward(said: Understood, now: Situation) -> Decision:
     if not away:
         return Decision(notes=(f"The position is already {_text(said.target)}; nothing to do.",))
     side = Side.buy if away > 0 else Side.sell
-    if not said.target:
-        return Decision(_terms(said, side, abs(away)), closes=True)
     return _with_exits(said, now, _terms(said, side, abs(away)))
 
 
@@ -81,9 +107,9 @@ def _leave(said: Understood, now: Situation) -> Decision:
     held = abs(now.held)
     side = Side.sell if now.held > 0 else Side.buy
     if said.quantity is None:
-        return Decision(_terms(said, side, held), closes=True)
-    shares = _shares(said, said.quantity, now)
-    return Decision(_terms(said, side, min(shares, held)), closes=shares >= held)
+        return Decision(_terms(said, side, held))
+    shares = _shares(said, said.quantity, side, now)
+    return Decision(_terms(said, side, min(shares, held)))
 
 
 def _reverse(said: Understood, now: Situation) -> Decision:
@@ -91,7 +117,7 @@ def _reverse(said: Understood, now: Situation) -> Decision:
         raise NotFound(f"There is no position in {said.ticker} to reverse.")
     held = abs(now.held)
     side = Side.sell if now.held > 0 else Side.buy
-    opened = held if said.quantity is None else _shares(said, said.quantity, now)
+    opened = held if said.quantity is None else _shares(said, said.quantity, side, now)
     return _with_exits(said, now, _terms(said, side, held + opened))
 
 
@@ -102,7 +128,7 @@ def _trade(said: Understood, now: Situation) -> Decision:
     quantity = said.quantity or now.default
     if quantity is None:
         if against and not enters:
-            return Decision(_terms(said, side, against), closes=True)
+            return Decision(_terms(said, side, against))
         raise InvalidRequest(
             "The alert does not say how much to trade. Send a quantity, or give the webhook a "
             "default_quantity."
@@ -111,7 +137,7 @@ def _trade(said: Understood, now: Situation) -> Decision:
     in_cash = quantity.kind is QuantityKind.cash
     if in_cash and said.order_type is OrderType.market and not exits and not (enters and against):
         return Decision(_terms(said, side, None, notional=quantity.amount))
-    shares = _shares(said, quantity, now) + (against if enters else _ZERO)
+    shares = _shares(said, quantity, side, now) + (against if enters else _ZERO)
     return _with_exits(said, now, _terms(said, side, shares))
 
 
@@ -120,9 +146,9 @@ def closes(held: Decimal, side: Side) -> bool:
     return held > 0 if side is Side.sell else held < 0
 
 
-def _shares(said: Understood, quantity: Quantity, now: Situation) -> Decimal:
+def _shares(said: Understood, quantity: Quantity, side: Side, now: Situation) -> Decimal:
     """Return a quantity in shares, never one too many. Raises InvalidRequest for none."""
-    price = said.limit_price or said.stop_price or now.price
+    price = worst_price(side, said.limit_price, said.stop_price, now.price)
     match quantity.kind:
         case QuantityKind.shares:
             shares = quantity.amount

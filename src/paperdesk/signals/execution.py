@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, func, select
 
-from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused, UnknownTicker
+from paperdesk.errors import NotFound, PaperdeskError, PriceUnavailable, Refused, UnknownTicker
 from paperdesk.ledger.booking import shares_for, value_of
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import (
@@ -26,16 +26,23 @@ from paperdesk.models import (
     WebhookMode,
 )
 from paperdesk.orders import linked
-from paperdesk.orders.commands.place_order import Placed, Sender, enter_order, order_from
+from paperdesk.orders.commands.place_order import (
+    Placed,
+    Sender,
+    earlier_order,
+    enter_order,
+    order_from,
+    used_for_another_order,
+)
 from paperdesk.orders.filling import shares_of
 from paperdesk.orders.terms import Terms
 from paperdesk.orders.venue import Venue
 from paperdesk.signals import killswitch
 from paperdesk.signals.arriving import Stored
-from paperdesk.signals.deciding import Decision, Situation, decide
-from paperdesk.signals.limits import Effect, why_not, why_not_so
+from paperdesk.signals.deciding import Decision, Situation, closes, decide
+from paperdesk.signals.limits import Effect, why_not, why_not_so, worst_price
 from paperdesk.signals.queue import Waiting, waiting, write_result
-from paperdesk.signals.reading.model import Quantity, Understood
+from paperdesk.signals.reading.model import Intent, Quantity, Understood
 from paperdesk.signals.telling import event_of, line_of
 from paperdesk.signals.terms import Limits, Taking
 
@@ -96,12 +103,14 @@ class ExecuteSignal:
             change: dict[str, Any] = {"attempts": row.attempts - 1, "error": None}
             return self._write(books, row, Fate.waits, change)
         now = self.venue.clock.now()
-        earlier = books.order_under(self.account_id, self.signal_id)
-        if earlier is not None:
-            return self._ended(books, row, SignalStatus.executed, now, earlier)
         before = books.traces()
         try:
-            return self._execute(books, row, now)
+            earlier = earlier_order(books, Sender(self.account_id, SOURCE, self.signal_id))
+            if earlier is None:
+                return self._execute(books, row, now)
+            if earlier.signal_id != self.signal_id:
+                raise used_for_another_order()
+            return self._ended(books, row, SignalStatus.executed, now, earlier)
         except Refused as refusal:
             if books.traces() != before:
                 # The writer takes back what it left, and says so.
@@ -135,17 +144,56 @@ class ExecuteSignal:
             return self._ended(books, row, SignalStatus.rejected, now, error=refusal)
         if self.unknown is not None:
             raise self.unknown
-        decision = decide(said, self._situation(books, row, said))
+        if row.mode is WebhookMode.record:
+            error = "The webhook only records what comes."
+            return self._ended(books, row, SignalStatus.rejected, now, error=error)
+        replaced = self._replaced(books, row, said)
+        try:
+            decision = decide(said, self._situation(books, row, said))
+        except NotFound:
+            if not replaced:
+                raise
+            # Nothing is held yet, but it was about to be.
+            decision = Decision()
+        if decision.terms is not None:
+            return self._place(books, row, said, decision, replaced, limits, now)
+        canceled = replaced
         if decision.cancels:
             canceled = books.open_orders(self.account_id, said.ticker)
-            linked.cancel(books, canceled, now, "A signal canceled it.")
-            outcome = f"Canceled {len(canceled)} open order(s) of {said.ticker}."
-            return self._ended(books, row, SignalStatus.executed, now, outcome=outcome)
-        if decision.terms is None:
-            return self._ended(
-                books, row, SignalStatus.executed, now, outcome=" ".join(decision.notes)
-            )
-        return self._place(books, row, said, decision, limits, now)
+        linked.cancel(books, canceled, now, "A signal canceled it.")
+        told = f"Canceled {len(canceled)} open order(s) of {said.ticker}."
+        notes = (told, *decision.notes) if canceled or decision.cancels else decision.notes
+        return self._ended(books, row, SignalStatus.executed, now, outcome=" ".join(notes))
+
+    def _replaced(self, books: Books, row: Waiting, said: Understood) -> list[Order]:
+        """Return the open orders of the webhook that an alert takes the place of.
+
+        Of one that says where the position is to be: what was to lead there before must not too.
+        """
+        if said.intent in {Intent.buy, Intent.sell, Intent.cancel}:
+            return []
+        orders = [
+            order
+            for order in self._open(books, said.ticker)
+            if order.signal_id is not None and not linked.is_exit(order)
+        ]
+        if not orders:
+            return []
+        query = select(_SIGNALS.c.signal_id).where(
+            _SIGNALS.c.signal_id.in_({order.signal_id for order in orders}),
+            _SIGNALS.c.webhook_id == row.webhook_id,
+        )
+        own = set(books.connection.execute(query).scalars())
+        return [order for order in orders if order.signal_id in own]
+
+    def _open(self, books: Books, ticker: str) -> list[Order]:
+        """Return the open orders of a ticker; where nothing is set aside there are none."""
+        account = books.account(self.account_id)
+        held = account.holding(ticker).quantity
+        aside = account.reserved_cash or account.available_shares(ticker) != abs(held)
+        if not aside and not account.rules.short_selling:
+            return []
+        return books.open_orders(self.account_id, ticker)
 
     def _place(
         self,
@@ -153,6 +201,7 @@ class ExecuteSignal:
         row: Waiting,
         said: Understood,
         decision: Decision,
+        replaced: list[Order],
         limits: Limits,
         now: datetime,
     ) -> Executed:
@@ -160,6 +209,32 @@ class ExecuteSignal:
         assert terms is not None  # noqa: S101 - the caller looked
         terms.check()
         terms.check_entry(self.venue.board.price_of(terms.ticker))
+        order = self._order(row, said, terms, now)
+        effect = self._effect(books, order, replaced)
+        today = self._opened_today(books, row, limits, now)
+        refusal = why_not_so(effect, limits, now, self.zone, today)
+        if refusal is not None:
+            return self._ended(books, row, SignalStatus.rejected, now, error=refusal)
+        before = books.traces()
+        self._make_way(books, terms, effect, replaced, now)
+        try:
+            placed = enter_order(books, order, linked.legs_of(order, terms), self.venue)
+        except Refused as refusal:
+            if books.traces() == before:
+                raise
+            error = f"{refusal} What it was to replace was canceled."
+            return self._ended(books, row, SignalStatus.rejected, now, error=error)
+        return self._ended(
+            books,
+            row,
+            SignalStatus.executed,
+            now,
+            placed.order,
+            outcome=" ".join([_told(placed), *decision.notes]),
+            notional=effect.notional,
+        )
+
+    def _order(self, row: Waiting, said: Understood, terms: Terms, now: datetime) -> Order:
         sender = Sender(
             self.account_id,
             SOURCE,
@@ -170,23 +245,7 @@ class ExecuteSignal:
         order = order_from(sender, terms, self.venue, now)
         order.signal_id = self.signal_id
         order.leg = OrderLeg.single
-        effect = self._effect(books, order, closes=decision.closes)
-        today = self._opened_today(books, row, limits, now)
-        refusal = why_not_so(effect, limits, now, self.zone, today)
-        if refusal is not None:
-            return self._ended(books, row, SignalStatus.rejected, now, error=refusal)
-        if decision.closes:
-            self._make_way(books, terms, now)
-        placed = enter_order(books, order, linked.legs_of(order, terms), self.venue)
-        return self._ended(
-            books,
-            row,
-            SignalStatus.executed,
-            now,
-            placed.order,
-            outcome=" ".join([_told(placed), *decision.notes]),
-            notional=effect.notional,
-        )
+        return order
 
     def _situation(self, books: Books, row: Waiting, said: Understood) -> Situation:
         account = books.account(self.account_id)
@@ -203,30 +262,22 @@ class ExecuteSignal:
             price,
             equity,
             Quantity(amount=default.amount, kind=default.kind) if default else None,
+            may_short=account.rules.short_selling,
         )
 
-    def _effect(self, books: Books, order: Order, *, closes: bool) -> Effect:
-        account = books.account(self.account_id)
-        price = order.limit_price or order.stop_price or self.venue.last_known(order.ticker).price
-        held = account.holding(order.ticker).quantity
+    def _effect(self, books: Books, order: Order, replaced: list[Order]) -> Effect:
+        market = self.venue.last_known(order.ticker).price
+        price = worst_price(order.side, order.limit_price, order.stop_price, market)
+        held = books.account(self.account_id).holding(order.ticker).quantity
+        shares = shares_of(order, price)
         waiting = Decimal(0)
-        # What would close the position too makes way for what closes it. And nearly always nothing
-        # is set aside: then no order waits, and none has to be looked for.
-        if not closes and (
-            account.reserved_cash
-            or account.rules.short_selling
-            or account.available_shares(order.ticker) != abs(held)
-        ):
-            for other in books.open_orders(self.account_id, order.ticker):
-                if other.side is order.side and not linked.is_exit(other):
-                    waiting += _still_to_trade(other, price)
-        return Effect(
-            order.side,
-            held,
-            shares_of(order, price),
-            waiting,
-            price,
-        )
+        # Where all of a position is closed, what would close it too makes way.
+        if not (closes(held, order.side) and shares >= abs(held)):
+            for other in self._open(books, order.ticker):
+                counts = other.side is order.side and not linked.is_exit(other)
+                if counts and other not in replaced:
+                    waiting += _still_to_trade(other, market)
+        return Effect(order.side, held, shares, waiting, price)
 
     def _opened_today(self, books: Books, row: Waiting, limits: Limits, now: datetime) -> Decimal:
         """Return what the webhook's signals opened since midnight; 0 where nobody asks."""
@@ -238,16 +289,30 @@ class ExecuteSignal:
         )
         return books.connection.execute(query).scalar_one()
 
-    def _make_way(self, books: Books, terms: Terms, now: datetime) -> None:
-        """Cancel what would close the position too, once it is sure that the order is placed."""
+    def _make_way(
+        self, books: Books, terms: Terms, effect: Effect, replaced: list[Order], now: datetime
+    ) -> None:
+        """Cancel what the order replaces, and free the shares that it is to close."""
+        closing = min(effect.shares, abs(effect.held)) if closes(effect.held, terms.side) else 0
+        if not (replaced or closing):
+            return
         if self.venue.trades(now, terms.time_in_force, extended=terms.extended_hours):
+            # Asked for before anything is changed.
             self.venue.fresh(terms.ticker)
-        closing = [
-            order
-            for order in books.open_orders(self.account_id, terms.ticker)
-            if order.side is terms.side and order.status is not OrderStatus.held
-        ]
-        linked.cancel(books, closing, now, "A signal closed its position.")
+        linked.cancel(books, replaced, now, "A signal took its place.")
+        account = books.account(self.account_id)
+        short_of = closing - account.available_shares(terms.ticker)
+        if closing and (closing == abs(effect.held) or short_of > 0):
+            closers = [
+                order
+                for order in books.open_orders(self.account_id, terms.ticker)
+                if order.side is terms.side and order.status is not OrderStatus.held
+            ]
+            if closing == abs(effect.held):
+                linked.cancel(books, closers, now, "A signal closed its position.")
+            else:
+                reason = "A signal closed that part of its position."
+                linked.make_room(books, closers, short_of, now, reason)
 
     def _later(
         self, books: Books, row: Waiting, now: datetime, refusal: PaperdeskError

@@ -35,6 +35,19 @@ def why_not(
     return None
 
 
+def worst_price(
+    side: Side, limit_price: Decimal | None, stop_price: Decimal | None, market: Decimal
+) -> Decimal:
+    """Return what a share of an order may cost, or be worth where it is sold: never less than that.
+
+    A buy with a limit costs at most that. Anything else may be filled at the market, whatever its
+    own price says: a stop below it at once, and a sale for more than its limit.
+    """
+    if side is Side.buy and limit_price is not None:
+        return limit_price
+    return max(limit_price or stop_price or market, market)
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What an order does to a position. Shares, less than 0 where sold short; US dollars."""

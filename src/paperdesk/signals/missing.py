@@ -4,6 +4,7 @@ TradingView loses an alert that times out, and strategies go on as if it had bee
 alert says of the position before it must be what the alert before said of the position after it.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,14 +18,20 @@ _SIGNALS: Table = Base.metadata.tables["signals"]
 
 
 def missed_before(
-    connection: Connection, webhook_id: str, said: Understood | NotUnderstood
+    connection: Connection, webhook_id: str, said: Understood | NotUnderstood, at: datetime
 ) -> str | None:
     """Say what must have happened before an alert that no alert told; None: nothing is known."""
     if isinstance(said, NotUnderstood) or said.prev_market_position is None:
         return None
     query = (
         select(_SIGNALS.c.understood)
-        .where(_SIGNALS.c.webhook_id == webhook_id, _SIGNALS.c.ticker == said.ticker)
+        .where(
+            _SIGNALS.c.webhook_id == webhook_id,
+            _SIGNALS.c.ticker == said.ticker,
+            # Neither those of the same delivery, nor what somebody replayed.
+            _SIGNALS.c.received_at < at,
+            _SIGNALS.c.replay_of.is_(None),
+        )
         .order_by(_SIGNALS.c.id.desc())
         .limit(1)
     )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.clock import Clock
 from paperdesk.ledger.lane.books import Books
-from paperdesk.models import Order, Signal
+from paperdesk.models import Order, Signal, Webhook
 from paperdesk.orders import linked
 from paperdesk.signals.execution import SOURCE
 
@@ -36,7 +36,7 @@ class CancelSignalOrders:
         return orders
 
 
-async def accounts_with_orders(session: AsyncSession) -> Sequence[str]:
-    """Return the accounts that have open orders which came through webhooks."""
-    query = select(Order.user_id).where(Order.closed_at.is_(None), Order.source == SOURCE)
-    return (await session.scalars(query.distinct().order_by(Order.user_id))).all()
+async def accounts_with_webhooks(session: AsyncSession) -> Sequence[str]:
+    """Return the accounts that have, or had, a webhook: whatever they ordered just now."""
+    query = select(Webhook.user_id).distinct().order_by(Webhook.user_id)
+    return (await session.scalars(query)).all()

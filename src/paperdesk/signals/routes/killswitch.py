@@ -19,7 +19,7 @@ from paperdesk.models import DeskMeta, UserProfile, Webhook
 from paperdesk.signals import killswitch
 from paperdesk.signals.intake import Intake
 from paperdesk.signals.schemas import KillswitchAnswer, KillswitchRequest, SwitchAnswer
-from paperdesk.signals.stopping import CancelSignalOrders, accounts_with_orders
+from paperdesk.signals.stopping import CancelSignalOrders, accounts_with_webhooks
 from paperdesk.users.access import check_own
 
 router = slice_router(prefix="/api/killswitch", tags=["signals"], changes=Scope.webhook)
@@ -108,7 +108,7 @@ async def _turn_webhook(
 
 async def _all_accounts(database: Database) -> Sequence[str]:
     async with database.read() as session:
-        return await accounts_with_orders(session)
+        return await accounts_with_webhooks(session)
 
 
 def _line(said: str, account: str | None, subject: str | None, body: KillswitchRequest) -> Line:

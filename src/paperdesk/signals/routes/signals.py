@@ -192,6 +192,8 @@ async def _proposed(session: AsyncSession, account: str, signal_id: str) -> Sign
         raise NotFound("There is no such signal.")
     if signal.status is not SignalStatus.received:
         raise InvalidState(f"The signal is {signal.status}: it waits for no decision.")
+    if signal.webhook_id is None or signal.ticker is None:
+        raise InvalidState("The signal came through no webhook of this desk: it cannot be traded.")
     return signal
 
 
