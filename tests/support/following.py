@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from paperdesk.events.feed import Feed, StillAllowed
+from paperdesk.events.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,10 @@ async def following(
     feed: Feed,
     account_id: str = "default",
     last_event_id: str | None = None,
-    still_allowed: StillAllowed | None = None,
 ) -> AsyncIterator[Follower]:
     """Follow an account while the block runs."""
     follower = Follower()
-    chunks = feed.follow(account_id, last_event_id, still_allowed)
+    chunks = feed.follow(account_id, last_event_id)
     reading = asyncio.create_task(follower.read(chunks))
     try:
         await follower.until(lambda: follower.text)

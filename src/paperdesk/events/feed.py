@@ -54,9 +54,6 @@ _MOST_OWN: Final = 4_096
 Read = Callable[[Sequence[Event]], Awaitable[Iterable[Event]]]
 """Returns events that were told by name with what they are about, in their order."""
 
-StillAllowed = Callable[[], Awaitable[bool]]
-"""Says whether whoever follows a stream may still do so."""
-
 
 class Feed:
     """The events of the accounts that somebody follows. To be made in the loop that serves them.
@@ -191,15 +188,9 @@ class Feed:
             log.wake()
 
     async def follow(
-        self,
-        account_id: str,
-        last_event_id: str | None = None,
-        still_allowed: StillAllowed | None = None,
+        self, account_id: str, last_event_id: str | None = None
     ) -> AsyncGenerator[bytes]:
-        """Give what happens on an account from now on, or after an earlier event, as it happens.
-
-        `still_allowed` is asked with every beat; the stream ends when it says no.
-        """
+        """Give what happens on an account from now on, or after an earlier event, as it happens."""
         log = self._logs.get(account_id)
         if log is None:
             log = self._logs[account_id] = Log(self.memory)
@@ -216,8 +207,6 @@ class Feed:
             while not self.closed:
                 if beats != self._beats:
                     beats = self._beats
-                    if still_allowed is not None and not await still_allowed():
-                        return
                     yield KEEP_ALIVE
                 elif seen < log.floor:
                     seen = log.head

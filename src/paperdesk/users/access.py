@@ -100,9 +100,11 @@ class Access:
         """Wait for what is being noted of keys."""
         await self.keyring.close()
 
-    async def is_live(self, key_id: str) -> bool:
-        """Say whether a key that was let in still opens."""
-        known = await self.keyring.find(key_id)
+    async def still_admits(self, principal: Principal) -> bool:
+        """Say whether who was let in still would be: by a key that opens, or as anybody."""
+        if principal.key_id is None:
+            return await self.is_open()
+        known = await self.keyring.find(principal.key_id)
         return known is not None and known.is_live(self._clock.now())
 
     def _let_in(self, known: KnownKey, now: datetime) -> tuple[Principal, Actor]:
@@ -150,13 +152,13 @@ class Guard:
                 await ProblemReply(refusal)(scope, receive, send)
                 return
             let_in(scope, principal)
-            if principal.key_id is not None and "/stream" in scope["path"]:
-                send = _while_live(access, principal.key_id, send)
+            if "/stream" in scope["path"]:
+                send = _while_admitted(access, principal, send)
         # Set for open paths, too: a task may have the context of the request before it.
         before = acting.set(actor)
         try:
             await self.app(scope, receive, send)
-        except _KeyEnded:
+        except _AdmissionEnded:
             await send(_THE_END)
         finally:
             acting.reset(before)
@@ -168,19 +170,19 @@ class Guard:
 _THE_END: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-class _KeyEnded(Exception):
-    """The key that a stream was opened with was revoked, or has expired."""
+class _AdmissionEnded(Exception):
+    """The key of a stream was revoked or has expired, or the open desk was closed by a key."""
 
 
-def _while_live(access: Access, key_id: str, send: Send) -> Send:
-    """Send a stream for as long as the key that opened it does."""
+def _while_admitted(access: Access, principal: Principal, send: Send) -> Send:
+    """Send a stream for as long as who opened it would be let in."""
 
-    async def send_while_live(message: Message) -> None:
-        if message.get("more_body") and not await access.is_live(key_id):
-            raise _KeyEnded
+    async def send_while_admitted(message: Message) -> None:
+        if message.get("more_body") and not await access.still_admits(principal):
+            raise _AdmissionEnded
         await send(message)
 
-    return send_while_live
+    return send_while_admitted
 
 
 @reads("account", "query", "The account's id, where a header cannot be set.")

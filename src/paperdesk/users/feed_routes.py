@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from paperdesk.api.codec import slice_router
 from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, NotFound
-from paperdesk.events.feed import Feed, StillAllowed
+from paperdesk.events.feed import Feed
 from paperdesk.users.access import Account
 
 router = slice_router(tags=["events"])
@@ -68,6 +68,4 @@ async def stream_events(
     thing the newest. After a `reset` it has to read again what it shows.
     """
     feed: Feed = request.app.state.feed
-    # Set by whatever let the request in, where that may end before the stream does.
-    still_allowed: StillAllowed | None = getattr(request.state, "still_allowed", None)
-    return EventStream(feed.follow(account, last_event_id or asked, still_allowed))
+    return EventStream(feed.follow(account, last_event_id or asked))

@@ -174,3 +174,24 @@ async def test_a_stream_ends_when_its_key_is_revoked(desk: DeskClient) -> None:
     answer = await asyncio.wait_for(following, 10)
     assert answer.status_code == 200
     assert answer.text.endswith("\n\n")
+
+
+@pytest.mark.parametrize("path", ["/api/stream/prices", "/api/stream/events"])
+async def test_a_stream_of_an_open_desk_ends_when_the_first_key_is_made(
+    desk: DeskClient, path: str
+) -> None:
+    following = asyncio.create_task(desk.get(path, timeout=20))
+    await asyncio.sleep(0.3)
+    assert not following.done()
+    admin = await make_admin(desk)
+    bought = await desk.post(
+        "/api/portfolio/trade",
+        json={"ticker": "AAPL", "side": "buy", "quantity": 1},
+        headers=bearer(admin),
+    )
+
+    answer = await asyncio.wait_for(following, 10)
+    assert bought.status_code < 300
+    assert answer.status_code == 200
+    assert answer.text.endswith("\n\n")
+    assert "event: trade" not in answer.text

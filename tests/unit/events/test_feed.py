@@ -272,21 +272,6 @@ async def test_a_comment_keeps_every_connection_open(feed: Feed, beats: Beats) -
         await second.until(lambda: ": keep-alive\n\n" in second.text)
 
 
-async def test_a_stream_ends_when_its_reader_is_no_longer_allowed(feed: Feed, beats: Beats) -> None:
-    allowed = True
-
-    async def still_allowed() -> bool:
-        return allowed
-
-    async with following(feed, still_allowed=still_allowed) as follower:
-        beats.due.release()
-        await follower.until(lambda: "keep-alive" in follower.text)
-        allowed = False
-        beats.due.release()
-        await follower.until(lambda: follower.ended)
-    assert follower.text.count("keep-alive") == 1
-
-
 async def test_an_account_that_nobody_follows_any_more_is_forgotten(
     feed: Feed, beats: Beats
 ) -> None:
