@@ -60,6 +60,54 @@ async def test_a_key_does_what_its_scope_says_and_nothing_more(
             assert f"the scope {needed}" in answer.json()["detail"]
 
 
+async def test_who_may_only_manage_webhooks_makes_no_trade_through_one(desk: DeskClient) -> None:
+    admin = bearer(await make_admin(desk))
+    body = {"name": "x", "mode": "execute"}
+    trading = (await desk.post("/api/webhooks", json=body, headers=admin)).json()
+    proposing = await desk.post("/api/webhooks", json=body | {"mode": "propose"}, headers=admin)
+    path = f"/api/webhooks/{proposing.json()['id']}"
+    content = '{"ticker":"AAPL","action":"buy","quantity":1}'
+    delivered = await desk.post(f"/hooks/{proposing.json()['token']}", content=content)
+    signal = f"/api/signals/{delivered.json()['signal_id']}"
+    span = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+    tries: list[tuple[str, str, object]] = [
+        ("POST", "/api/webhooks", body),
+        ("PATCH", path, {"mode": "execute"}),
+        ("POST", f"/api/webhooks/{trading['id']}/rotate", None),
+        ("POST", f"{signal}/replay", None),
+        ("POST", "/api/signals/replay", span),
+        ("POST", "/api/killswitch", {"on": True, "cancel_orders": True}),
+        ("POST", f"{signal}/approve", None),
+    ]
+    allowed: list[tuple[str, str, object]] = [
+        ("POST", "/api/webhooks", body | {"mode": "propose"}),
+        ("PATCH", path, {"name": "y", "mode": "record"}),
+        ("POST", f"{path}/rotate", None),
+        ("PATCH", f"/api/webhooks/{trading['id']}", {"enabled": False}),
+        ("POST", "/api/killswitch", {"on": True}),
+        ("POST", "/api/killswitch", {"on": False}),
+    ]
+    alone, both = [
+        bearer((await make_key(desk, *scopes, by=admin["Authorization"].split()[1]))["key"])
+        for scopes in (["webhook"], ["webhook", "trade"])
+    ]
+
+    for method, where, asked in tries:
+        answer = await desk.request(method, where, json=asked, headers=alone)
+        assert answer.status_code == 403, (method, where, answer.text)
+        assert "the scope trade" in answer.json()["detail"]
+    assert (await desk.get("/api/killswitch", headers=alone)).json() == []
+    assert [each["status"] for each in (await desk.get("/api/signals", headers=alone)).json()] == [
+        "received"
+    ]
+    for method, where, asked in allowed:
+        answer = await desk.request(method, where, json=asked, headers=alone)
+        assert answer.is_success, (method, where, answer.text)
+    for method, where, asked in tries:
+        answer = await desk.request(method, where, json=asked, headers=both)
+        assert answer.is_success, (method, where, answer.text)
+
+
 async def test_a_refusal_comes_before_the_body_is_looked_at(sqlite_desk: DeskClient) -> None:
     admin = await make_admin(sqlite_desk)
     key = (await make_key(sqlite_desk, "read", by=admin))["key"]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.problems import WITH_BODY, problems
-from paperdesk.api.scopes import Scope, principal_of
+from paperdesk.api.scopes import Scope, check_scope, principal_of
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidRequest, NotFound, UnknownOutcome
@@ -45,7 +45,10 @@ async def turn_killswitch(request: Request, body: KillswitchRequest) -> Response
 
     Of one webhook, of one account, or of the whole desk; a key that is limited to an account stops
     that one. What waits in the queue when it is on is refused, not postponed.
+    To cancel orders, too, needs a key with the scope trade.
     """
+    if body.cancel_orders:
+        check_scope(request.scope, Scope.trade)
     database: Database = request.app.state.database
     now = request.app.state.market.clock.now()
     account = body.account_id or principal_of(request.scope).account_id

@@ -22,7 +22,7 @@ from paperdesk.api.pages import (
 )
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
-from paperdesk.api.scopes import Scope
+from paperdesk.api.scopes import Scope, check_scope
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InvalidRequest, InvalidState, NotFound, UnknownOutcome
@@ -93,7 +93,11 @@ async def read_signal(session: Db, account: Account, signal_id: _Id) -> Response
 async def approve_signal(
     request: Request, session: Db, account: Account, signal_id: _Id
 ) -> Response:
-    """Have a proposed signal executed. The limits of its webhook count as they are then."""
+    """Have a proposed signal executed. The limits of its webhook count as they are then.
+
+    It needs a key with the scope trade, too.
+    """
+    check_scope(request.scope, Scope.trade)
     signal = await _proposed(session, account, signal_id)
     signal.status = SignalStatus.queued
     now = request.app.state.market.clock.now()
@@ -129,8 +133,10 @@ async def decline_signal(
 async def replay_signal(request: Request, signal_id: _Id) -> Response:
     """Take a signal in once more: a new one, linked to it, through its webhook as it is now.
 
-    With a key the request may be sent again: it gets the first replay, and makes no other.
+    With an idempotency key the request may be sent again: it gets the first replay, and makes no
+    other. It needs an API key with the scope trade, too.
     """
+    check_scope(request.scope, Scope.trade)
     account = await current_account(request)
     database: Database = request.app.state.database
     async with database.read() as session:
@@ -149,7 +155,11 @@ async def replay_signal(request: Request, signal_id: _Id) -> Response:
     responses=replayable(201) | problems(*WITH_BODY, NotFound, InvalidState, UnknownOutcome),
 )
 async def replay_signals(request: Request, body: ReplayRequest) -> Response:
-    """Take the signals of a span of time in once more, the oldest first: at most 1,000."""
+    """Take the signals of a span of time in once more, the oldest first: at most 1,000.
+
+    It needs a key with the scope trade, too.
+    """
+    check_scope(request.scope, Scope.trade)
     account = await current_account(request)
     database: Database = request.app.state.database
     wanted = Wanted(body.since, body.until, body.status, body.webhook_id)

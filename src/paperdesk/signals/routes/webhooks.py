@@ -12,10 +12,10 @@ from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.problems import WITH_BODY, problems
-from paperdesk.api.scopes import Scope
+from paperdesk.api.scopes import Scope, check_scope
 from paperdesk.audit.trail import Action, Line, note
 from paperdesk.errors import InvalidRequest, InvalidState, NotFound
-from paperdesk.models import Webhook
+from paperdesk.models import Webhook, WebhookMode
 from paperdesk.signals.intake import Intake
 from paperdesk.signals.schemas import (
     RotationRequest,
@@ -75,7 +75,11 @@ async def read_webhooks(
 async def create_webhook(
     request: Request, session: Db, account: Account, body: WebhookRequest
 ) -> Response:
-    """Make a webhook. Its token, its URL and a template for TradingView are shown this once."""
+    """Make a webhook. Its token, its URL and a template for TradingView are shown this once.
+
+    One that executes needs a key with the scope trade, too.
+    """
+    _check_may_trade(request, body.mode)
     now = request.app.state.market.clock.now()
     webhook, token = make_webhook(session, account, body, now)
     await session.flush()
@@ -98,7 +102,11 @@ async def read_webhook(session: Db, account: Account, webhook_id: _Id) -> Respon
 async def update_webhook(
     request: Request, session: Db, account: Account, webhook_id: _Id, body: WebhookChange
 ) -> Response:
-    """Change what is named of a webhook; the rest stays. A limit that is null goes."""
+    """Change what is named of a webhook; the rest stays. A limit that is null goes.
+
+    To have it execute needs a key with the scope trade, too.
+    """
+    _check_may_trade(request, body.mode)
     webhook = await webhook_of(session, account, webhook_id)
     before = _state(webhook)
     change_webhook(webhook, body)
@@ -138,8 +146,12 @@ async def remove_webhook(
 async def rotate_token(
     request: Request, session: Db, account: Account, webhook_id: _Id
 ) -> Response:
-    """Give a webhook another token, shown this once; the one before opens nothing from now on."""
+    """Give a webhook another token, shown this once; the one before opens nothing from now on.
+
+    Whoever has the token of one that executes can trade: it needs a key with the scope trade, too.
+    """
     webhook = await webhook_of(session, account, webhook_id)
+    _check_may_trade(request, webhook.mode)
     token = renew_token(webhook)
     _forget(request, session)
     said = f"Webhook {webhook.name} has another token."
@@ -177,6 +189,12 @@ async def rotate_signing_secret(
         secret=secret, version=webhook.signing_version, previous_until=webhook.previous_until
     )
     return Reply(answer, headers=_SECRET)
+
+
+def _check_may_trade(request: Request, mode: WebhookMode | None) -> None:
+    """Raise Forbidden where a webhook would trade for a key that may not."""
+    if mode is WebhookMode.execute:
+        check_scope(request.scope, Scope.trade)
 
 
 def _forget(request: Request, session: AsyncSession) -> None:
