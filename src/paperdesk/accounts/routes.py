@@ -24,6 +24,7 @@ from paperdesk.accounts.schemas import (
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.ids import PathId
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
@@ -56,7 +57,7 @@ from paperdesk.users.access import check_own
 
 router = slice_router(prefix="/api/accounts", tags=["accounts"], changes=Scope.admin)
 
-_AccountId = Annotated[str, Path(max_length=36, description="The account's id")]
+_AccountId = Annotated[PathId, Path(max_length=36, description="The account's id")]
 _TAKEN: Final = "pk_users_profile"
 _Found = tuple[UserProfile, AccountRules | None]
 

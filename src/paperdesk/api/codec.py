@@ -95,8 +95,11 @@ AmountIn = Annotated[
 Moment = Annotated[AwareDatetime, WithJsonSchema({"type": "string", "format": "date-time"})]
 """An instant in an answer, RFC 3339 in UTC with `Z`."""
 
-Label = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_clean)]
-Note = Annotated[str, Field(max_length=1024), AfterValidator(_clean)]
+Text = Annotated[str, AfterValidator(_clean)]
+"""Text that every database keeps and every answer can say."""
+
+Label = Annotated[Text, Field(min_length=1, max_length=128)]
+Note = Annotated[Text, Field(max_length=1024)]
 
 
 class Ask(BaseModel):

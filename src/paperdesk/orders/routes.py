@@ -8,6 +8,7 @@ from fastapi import Path, Query, Request, Response
 from paperdesk.api.codec import Label, Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.ids import PathId
 from paperdesk.api.pages import (
     DEFAULT_LIMIT,
     PAGED,
@@ -78,7 +79,7 @@ REFUSED: Final = (
 )
 """What an order may be refused with."""
 
-OrderId = Annotated[str, Path(max_length=64, description="The order's id")]
+OrderId = Annotated[PathId, Path(max_length=64, description="The order's id")]
 _Ticker = Annotated[str | None, Query(max_length=64)]
 _Label = Annotated[Label | None, Query()]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from paperdesk.api.codec import Answer, Ask, Label, Moment, Note
+from paperdesk.api.ids import IdIn
 from paperdesk.models import SignalStatus, Webhook, WebhookMode
 from paperdesk.signals.reading.model import NotUnderstood, Understood
 from paperdesk.signals.terms import Limits, Taking, limits_of, taking_of
@@ -148,7 +149,7 @@ class ReplayRequest(Ask):
 
     since: Annotated[Moment, Field(examples=["2026-11-22T14:00:00Z"])]
     until: Annotated[Moment, Field(description="Excluded", examples=["2026-11-22T15:00:00Z"])]
-    webhook_id: Annotated[str | None, Field(max_length=36)] = None
+    webhook_id: IdIn | None = None
     status: SignalStatus | None = None
 
 
@@ -156,8 +157,8 @@ class KillswitchRequest(Ask):
     """Stop the execution of signals, or let it go on: of the desk, an account, or one webhook."""
 
     on: Annotated[bool, Field(examples=[True])]
-    account_id: Annotated[str | None, Field(max_length=36)] = None
-    webhook_id: Annotated[str | None, Field(max_length=36)] = None
+    account_id: IdIn | None = None
+    webhook_id: IdIn | None = None
     cancel_orders: Annotated[
         bool, Field(description="Cancel the open orders that came through webhooks, too")
     ] = False

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from paperdesk.api.codec import AmountIn
+from paperdesk.api.codec import AmountIn, Text
 from paperdesk.errors import InvalidRequest
 from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import Side, Webhook
@@ -153,7 +153,7 @@ class Taking(_Kept):
     """How a webhook takes its alerts."""
 
     symbols: Annotated[
-        dict[str, Ticker],
+        dict[Text, Ticker],
         Field(
             max_length=1000,
             description="The ticker for a name in the alerts",

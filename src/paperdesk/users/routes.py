@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
+from paperdesk.api.ids import PathId
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.api.scopes import Scope, principal_of
@@ -29,7 +30,7 @@ router = slice_router(prefix="/api/keys", tags=["keys"], reads=Scope.admin, chan
 AS_USUAL: Final = RotateRequest()
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
-_Id = Annotated[str, Path(max_length=36, description="The key's id, or the key id in it")]
+_Id = Annotated[PathId, Path(max_length=36, description="The key's id, or the key id in it")]
 
 
 @router.get("", response_model=list[KeyAnswer], responses=PAGED | problems(InvalidRequest))

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from paperdesk.api.codec import Answer, Ask, Label, Moment
+from paperdesk.api.ids import IdIn
 from paperdesk.api.pages import on_the_calendar
 from paperdesk.api.scopes import Scope, scopes_of
 from paperdesk.models import ApiKey
@@ -33,8 +34,8 @@ class KeyRequest(Ask):
         ),
     ]
     account_id: Annotated[
-        str | None,
-        Field(max_length=36, description="The only account that it may act on; any if left out"),
+        IdIn | None,
+        Field(description="The only account that it may act on; any if left out"),
     ] = None
     expires_at: Annotated[
         Annotated[AwareDatetime, AfterValidator(on_the_calendar)] | None,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.ids import IdIn, PathId
 from paperdesk.api.pages import (
     DEFAULT_LIMIT,
     PAGED,
@@ -39,8 +40,7 @@ from paperdesk.users.access import Account, current_account
 
 router = slice_router(prefix="/api/signals", tags=["signals"], changes=Scope.webhook)
 
-_Id = Annotated[str, Path(max_length=64, description="The signal's id, 64 hex characters")]
-_Text = Annotated[str | None, Query(max_length=64)]
+_Id = Annotated[PathId, Path(max_length=64, description="The signal's id, 64 hex characters")]
 _DECIDED: Final = problems(InvalidRequest, NotFound, InvalidState, Busy)
 
 
@@ -52,8 +52,8 @@ async def read_signals(
     session: Db,
     account: Account,
     status: SignalStatus | None = None,
-    webhook_id: _Text = None,
-    ticker: _Text = None,
+    webhook_id: Annotated[IdIn | None, Query()] = None,
+    ticker: Annotated[str | None, Query(max_length=64)] = None,
     processed: bool | None = None,  # noqa: FBT001 - a parameter of the query
     since: Bound = None,
     until: Bound = None,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from paperdesk.api.codec import Reply, slice_router
 from paperdesk.api.deps import Db
+from paperdesk.api.ids import PathId
 from paperdesk.api.pages import DEFAULT_LIMIT, PAGED, Cursor, Limit, id_cursor, next_link, page
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.api.scopes import Scope, check_scope
@@ -40,7 +41,7 @@ from paperdesk.users.access import Account
 
 router = slice_router(prefix="/api/webhooks", tags=["webhooks"], changes=Scope.webhook)
 
-_Id = Annotated[str, Path(max_length=36, description="The webhook's id")]
+_Id = Annotated[PathId, Path(max_length=36, description="The webhook's id")]
 _SECRET: Final = {"Cache-Control": "no-store"}
 
 
