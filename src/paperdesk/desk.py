@@ -195,6 +195,7 @@ class Desk:
             settings.webhook_rate_per_minute,
             networks(settings.trusted_proxies),
             self.access.count_failure,
+            self.access.check_failures,
         )
 
     def _share_out(self, snapshots: SnapshotRecorder) -> None:

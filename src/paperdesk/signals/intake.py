@@ -21,8 +21,14 @@ from paperdesk.users.addresses import Network, client_address, is_in, networks
 SLOW_TO_READ: Final = 16 * 1024
 """Bytes from which on a body is read in a thread: the desk goes on meanwhile."""
 
+MOST_SECRETS: Final = 4
+"""Secrets of one body that are looked up: whoever sends many is guessing."""
+
 Failed = Callable[[MutableMapping[str, Any]], None]
 """Is told of a request that came with no good token; raises RateLimited after too many."""
+
+MayFail = Callable[[MutableMapping[str, Any]], None]
+"""Raises RateLimited where a request with no good token would be one too many; counts nothing."""
 
 
 class Intake:
@@ -37,6 +43,7 @@ class Intake:
         rate_per_minute: int,
         trusted: Sequence[Network],
         failed: Failed,
+        may_fail: MayFail,
     ) -> None:
         self.doors = doors
         self.signer = signer
@@ -45,18 +52,24 @@ class Intake:
         self._rate = rate_per_minute
         self._trusted = trusted
         self._failed = failed
+        self._may_fail = may_fail
 
     async def webhook_for(
         self, scope: MutableMapping[str, Any], tokens: Sequence[str], raw: bytes
     ) -> Webhook:
-        """Return the webhook that a request is for: its tokens, else a secret in its body, say so.
+        """Return the webhook that a request is for: its token, else a secret in its body, says so.
 
+        Several tokens that differ open nothing. What costs a stranger one request costs the desk
+        few looks; secrets in a body, none where too many wrong ones came from the address.
         Raises Unauthenticated, RateLimited after too many of those, and Forbidden for an address
         that the webhook does not allow.
         """
-        webhook = await self.doors.webhook_of(tokens)
-        if webhook is None and not tokens:
-            webhook = await self.doors.webhook_of((await _read(raw, {}, ())).secrets)
+        named = {token for token in tokens if token}
+        webhook = await self.doors.webhook_of(named) if len(named) == 1 else None
+        if not tokens:
+            self._may_fail(scope)
+            secrets = (await _read(raw, {}, ())).secrets
+            webhook = await self.doors.webhook_of(secrets[:MOST_SECRETS])
         if webhook is None:
             self._failed(scope)
             raise Unauthenticated("No webhook has this token. Use the one that it was made with.")

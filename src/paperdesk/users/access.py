@@ -35,6 +35,11 @@ from paperdesk.users.keyring import FRESH, Keyring, KnownKey, opens
 OPEN_PATHS: Final = ("/api/health", "/api/webhook", "/hooks")
 """What needs no key, nor does what is below: a webhook's token says who sends."""
 
+_TOO_MANY: Final = (
+    "Too many keys or tokens that are not valid came from this address. Wait, then send a valid "
+    "one."
+)
+
 LOCAL: Final = Actor(ActorKind.local)
 
 
@@ -122,11 +127,13 @@ class Access:
         """
         now = self._clock.now()
         if wait := self._attempts.fail(client_address(scope, self._trusted), now):
-            raise RateLimited(
-                "Too many keys or tokens that are not valid came from this address. Wait, then "
-                "send a valid one.",
-                wait,
-            )
+            raise RateLimited(_TOO_MANY, wait)
+
+    def check_failures(self, scope: Scope) -> None:
+        """Raise RateLimited where one more failure of an address would be. Counts none."""
+        now = self._clock.now()
+        if wait := self._attempts.wait(client_address(scope, self._trusted), now):
+            raise RateLimited(_TOO_MANY, wait)
 
 
 class Guard:

@@ -56,6 +56,17 @@ class Attempts:
         failures.beyond += 1
         return LONGEST_WAIT if failures.beyond > ALLOWED else min(LONGEST_WAIT, 2**failures.beyond)
 
+    def wait(self, address: Address | None, now: datetime) -> int | None:
+        """Return for how many seconds the next failure would be too many; None: it is not.
+
+        Counts nothing.
+        """
+        failures = self._failures.get(_group(address))
+        if failures is None or len(failures.times) < ALLOWED or now < failures.times[-1]:
+            return None
+        passed = now - failures.times[-ALLOWED]
+        return ceil((_MINUTE - passed).total_seconds()) if passed < _MINUTE else None
+
     def __len__(self) -> int:
         return len(self._failures)
 

@@ -38,6 +38,19 @@ def test_after_a_quiet_minute_it_begins_anew() -> None:
     assert attempts.fail(SOMEBODY, after(60)) is None
 
 
+def test_a_look_says_how_long_the_next_failure_is_too_many_and_counts_nothing() -> None:
+    attempts = Attempts()
+    assert attempts.wait(SOMEBODY, START) is None
+    for n in range(ALLOWED):
+        assert attempts.wait(SOMEBODY, after(n)) is None
+        attempts.fail(SOMEBODY, after(n))
+
+    assert [attempts.wait(SOMEBODY, after(9.5)) for _ in range(50)] == [51] * 50
+    assert attempts.wait(SOMEBODY, after(60)) is None
+    assert attempts.wait(SOMEBODY, after(-1)) is None
+    assert attempts.fail(SOMEBODY, after(60)) is None
+
+
 def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
     attempts = Attempts()
     for _ in range(ALLOWED):
