@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Table, bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.db.prepared import Prepared
@@ -40,15 +41,19 @@ def key_of(account_id: str | None) -> str:
 async def turn(
     session: AsyncSession, account_id: str | None, at: datetime, reason: str | None, *, on: bool
 ) -> bool:
-    """Turn a switch on or off; say whether that changed it."""
-    fact = await session.get(DeskMeta, key_of(account_id))
+    """Turn a switch on or off; say whether that changed it. One that is on keeps its reason.
+
+    The primary key decides, not a read: of several at once one changes it.
+    """
+    name = key_of(account_id)
     if on:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         value = json.dumps({"since": format_utc(at), "reason": reason})
-        if fact is None:
-            session.add(DeskMeta(key=key_of(account_id), value=value))
-        return fact is None
-    await session.execute(delete(DeskMeta).where(DeskMeta.key == key_of(account_id)))
-    return fact is not None
+        statement = insert(DeskMeta).values(key=name, value=value).on_conflict_do_nothing()
+    else:
+        statement = delete(DeskMeta).where(DeskMeta.key == name)
+    changed = await session.scalar(statement.returning(DeskMeta.key))
+    return changed is not None
 
 
 def read(connection: Connection) -> dict[str, str]:

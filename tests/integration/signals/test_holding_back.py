@@ -237,6 +237,23 @@ async def test_a_switch_outlives_a_second_turn_and_keeps_its_first_reason(
     assert len(await audited(timed, "killswitch.")) == 1
 
 
+@pytest.mark.parametrize("whose", [{}, {"account_id": "default"}], ids=["desk", "account"])
+async def test_a_switch_that_several_turn_on_at_once_is_turned_on_by_one(
+    timed: DeskClient, whose: dict[str, str]
+) -> None:
+    for _ in range(5):
+        bodies = [{"on": True, "reason": f"{n}", **whose} for n in range(8)]
+        await asyncio.gather(*(turn(timed, **body) for body in bodies))
+        (shown,) = (await timed.get("/api/killswitch")).json()
+        line = (await audited(timed, "killswitch.engaged"))[-1]
+        assert line.details is not None
+        assert line.details["after"]["reason"] == shown["reason"]
+        await asyncio.gather(*(turn(timed, on=False, **whose) for _ in range(8)))
+        assert (await timed.get("/api/killswitch")).json() == []
+    actions = [line.action for line in await audited(timed, "killswitch.")]
+    assert actions == ["killswitch.engaged", "killswitch.released"] * 5
+
+
 async def test_what_is_recorded_is_never_executed(desk: DeskClient) -> None:
     hook = await make_hook(desk, mode="record")
     answer = await hook.send(buying())
