@@ -35,6 +35,7 @@ class Doors:
         self._database = database
         self._clock = clock
         self._known: dict[str, tuple[datetime, Webhook]] = {}
+        self._changes = 0
 
     async def webhook_of(self, tokens: Iterable[str]) -> Webhook | None:
         """Return the webhook that the first fitting one of some tokens opens; None: none does."""
@@ -47,6 +48,7 @@ class Doors:
 
     def forget(self) -> None:
         """Look at each webhook anew: one was changed."""
+        self._changes += 1
         self._known.clear()
 
     async def _by_hash(self, hashed: str) -> Webhook | None:
@@ -58,8 +60,13 @@ class Doors:
             # One looks anew; the others go on with what was last seen.
             self._known[hashed] = (now, known[1])
         query = select(Webhook).where(Webhook.token_hash == hashed, Webhook.deleted_at.is_(None))
-        async with self._database.read() as session:
-            found = await session.scalar(query)
+        while True:
+            changes, now = self._changes, self._clock.now()
+            async with self._database.read() as session:
+                found = await session.scalar(query)
+            if changes == self._changes:
+                break
+            # One was changed meanwhile: what was read may be from before.
         self._known.pop(hashed, None)
         if found is not None:
             # What does not exist is not kept: strangers could fill it.
