@@ -65,9 +65,9 @@ CREATE INDEX ix_audit_logs_user_id_id ON audit_logs (user_id, id);
 
 CREATE TRIGGER audit_logs_refuse_delete BEFORE DELETE ON audit_logs WHEN (OLD.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
-CREATE TRIGGER audit_logs_refuse_new_id BEFORE UPDATE OF id ON audit_logs WHEN (OLD.id <> NEW.id) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+CREATE TRIGGER audit_logs_refuse_new_id BEFORE UPDATE ON audit_logs WHEN (OLD.id <> NEW.id OR OLD.rowid <> NEW.rowid) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
-CREATE TRIGGER audit_logs_refuse_replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs AS there WHERE there.id = NEW.id AND there.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+CREATE TRIGGER audit_logs_refuse_replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs AS there WHERE (there.id = NEW.id OR there.rowid = NEW.rowid) AND there.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
 CREATE TRIGGER audit_logs_refuse_update BEFORE UPDATE ON audit_logs WHEN (OLD.job_id IS NULL) BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 

@@ -14,6 +14,10 @@ from paperdesk.models import AuditLog, EventType, Job, JobRow, LogLevel
 AGAIN = """INTO audit_logs (id, timestamp, level, event_type, message)
     SELECT id, timestamp, level, event_type, 'rewritten' FROM audit_logs WHERE job_id IS NULL"""
 FIRST = "SELECT min(id) FROM audit_logs WHERE job_id IS NULL"
+PLACE = "SELECT min(rowid) FROM audit_logs WHERE job_id IS NULL"
+BEHIND = """INTO audit_logs (rowid, id, timestamp, level, event_type, message)
+    SELECT rowid, 'another', timestamp, level, event_type, 'rewritten'
+    FROM audit_logs WHERE job_id IS NULL LIMIT 1"""
 
 
 def line(message: str) -> AuditLog:
@@ -95,6 +99,9 @@ async def test_who_did_what_cannot_be_rewritten(
     [
         f"INSERT OR REPLACE {AGAIN}",
         f"UPDATE OR REPLACE audit_logs SET id = ({FIRST}) WHERE job_id IS NOT NULL",
+        f"INSERT OR REPLACE {BEHIND}",
+        f"REPLACE {BEHIND}",
+        f"UPDATE OR REPLACE audit_logs SET rowid = ({PLACE}) WHERE job_id IS NOT NULL",
     ],
 )
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
