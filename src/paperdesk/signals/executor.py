@@ -148,7 +148,13 @@ class Executor:
 
     async def _try(self, ticker: str, signals: Sequence[_Claimed]) -> None:
         """Have the signals of a ticker executed, in their order, once it is priced."""
-        refusal = await why_unpriced(self._market, ticker)
+        try:
+            refusal = await why_unpriced(self._market, ticker)
+        except Exception:
+            # A source that breaks at one ticker must not stop the others. Without a price the
+            # command waits, and gives up in the end.
+            log.exception("signals.not_priced", ticker=ticker)
+            refusal = None
         await asyncio.gather(*(self._submit(each, refusal) for each in signals))
 
     async def _reclaim(self) -> None:

@@ -306,6 +306,27 @@ async def test_a_ticker_that_has_no_price_keeps_no_other_waiting(desk: DeskClien
     assert signal["status"] == "executed"
 
 
+async def test_a_source_that_breaks_at_one_ticker_stops_no_other(
+    desk: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows = desk.prices.knows
+
+    async def breaking(ticker: str) -> bool:
+        if ticker == "BADX":
+            raise RuntimeError("a source that breaks")
+        return await knows(ticker)
+
+    monkeypatch.setattr(desk.prices, "knows", breaking)
+    hook = await make_hook(desk)
+    broken, traded = (await hook.send([buying(1, "BADX"), buying(1, "MSFT")]))["signals"]
+    signal = await hook.processed(traded["signal_id"])
+    assert (signal["status"], signal["attempts"]) == ("executed", 1)
+    signal = await hook.tried(broken["signal_id"], 1)
+    assert (signal["status"], signal["processed"]) == ("queued", False)
+    assert "There is no current price of BADX" in signal["error"]
+    assert desk.app.state.desk.in_trouble() == []
+
+
 @pytest.fixture
 async def nyse(database_url: str) -> AsyncIterator[DeskClient]:
     """A desk that keeps the hours of the NYSE, on a Saturday."""
