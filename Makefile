@@ -21,12 +21,12 @@ run: .venv/.run ## Serve the desk at http://127.0.0.1:8000, with data and prices
 test: .venv/.dev ## Run the tests, on a real SQLite file and a real PostgreSQL
 	$(BIN)/pytest $(IN_PARALLEL)
 
-test-lowest: .venv-lowest/.dev ## The same tests on the oldest versions that are allowed
+test-lowest: .venv-lowest/.dev ## The tests within one process, on the oldest versions that are allowed
 	@# SQLAlchemy 2.0 says goodbye to a server that is silent, and waits for its answer.
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
 	.venv-lowest/bin/pytest $(IN_PARALLEL) -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning" \
-		--ignore tests/integration/ledger/test_silence.py
+		--ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model
 
 soak: soak-model soak-crash soak-signals ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000
 

@@ -26,7 +26,7 @@ from support.forms import Alert, alerts, body_of, written
 from support.program import Program
 from support.served import ready_at
 
-DELIVERIES: Final = int(os.environ.get("SIGNAL_DELIVERIES", "1000"))
+DELIVERIES: Final = int(os.environ.get("SIGNAL_DELIVERIES", "600"))
 ALERTS: Final = 100
 AT_ONCE: Final = 256
 WEBHOOKS: Final = 4
