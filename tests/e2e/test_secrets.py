@@ -170,7 +170,8 @@ def plant_in_alerts(desk: Planting, admin: str) -> None:
         desk.ask("POST", path, content=said, headers=headers | {"Host": "evil.com"})
     desk.secrets.add("canary-unknown-token")
     for path in ("/hooks/canary-unknown-token", "/api/webhook?token=canary-unknown-token"):
-        assert desk.ask("POST", path, content=said).status_code == 401
+        # Too many that open nothing came before.
+        assert desk.ask("POST", path, content=said).status_code in {401, 429}
     # Led to the path without the slash, which is who asks' own.
     desk.http.post(f"/hooks/{token}/", content=said)
     for name, body in bodies_with("canary-body-secret").items():
