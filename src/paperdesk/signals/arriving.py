@@ -27,6 +27,9 @@ _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
 _WINDOWS: Final[Table] = Base.metadata.tables["signal_windows"]
 _MINUTE: Final = 60
 
+UNFINISHED: Final = frozenset({SignalStatus.received, SignalStatus.queued})
+"""Where a signal is while something may yet become of it."""
+
 _ON_ARRIVAL: Final = {
     WebhookMode.record: SignalStatus.recorded,
     WebhookMode.propose: SignalStatus.received,
@@ -123,7 +126,7 @@ def _keep(
     said = element.said
     status, error = _first_status(webhook, element, arrival.at, stopped)
     ticker = said.ticker if isinstance(said, Understood) else None
-    processed = status not in {SignalStatus.received, SignalStatus.queued}
+    processed = status not in UNFINISHED
     row = {
         "signal_id": _signal_id(connection, webhook, element, arrival.at),
         "user_id": webhook.user_id,

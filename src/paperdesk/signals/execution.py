@@ -4,10 +4,9 @@ It runs in the ledger's writer, under the account's lock. Whatever it finds out,
 signal's row, so that `status` says what happened in the very transaction in which it did.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -55,26 +54,6 @@ _LONGEST_PAUSE: Final = 60
 _BROKE_OFF: Final = "The desk went down each time."
 
 
-class Fate(StrEnum):
-    """What came of one try to execute a signal."""
-
-    ended = "ended"
-    """It is executed or rejected, or was given up."""
-    waits = "waits"
-    """It is tried again later, or a signal before it has to be first."""
-    gone = "gone"
-    """It is not this process's to execute any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What came of one try, and the signal's row as it is now; None where it is gone."""
-
-    fate: Fate
-    order: Order | None = None
-    change: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
 @dataclass(frozen=True, slots=True)
 class ExecuteSignal:
     """Execute a signal that this process has on lease.
@@ -94,36 +73,35 @@ class ExecuteSignal:
         """The key of its order, which is placed once whatever happens."""
         return self.signal_id
 
-    def __call__(self, books: Books) -> Executed:
+    def __call__(self, books: Books) -> None:
         """Execute it. Refuses nothing: what stands against it is written into its row."""
-        row = self._row(books)
+        row = waiting(books.connection, self.signal_id, self.lease)
         if row is None:
-            return Executed(Fate.gone)
+            # It is not this process's to execute any more.
+            return
         if row.is_behind:
-            change: dict[str, Any] = {"attempts": row.attempts - 1, "error": None}
-            return self._write(books, row, Fate.waits, change)
+            write_result(books.connection, self.signal_id, {"attempts": row.attempts - 1})
+            return
         now = self.venue.clock.now()
         before = books.traces()
         try:
             earlier = earlier_order(books, Sender(self.account_id, SOURCE, self.signal_id))
             if earlier is None:
-                return self._execute(books, row, now)
-            if earlier.signal_id != self.signal_id:
+                self._execute(books, row, now)
+            elif earlier.signal_id == self.signal_id:
+                self._ended(books, row, SignalStatus.executed, now, earlier)
+            else:
                 raise used_for_another_order()
-            return self._ended(books, row, SignalStatus.executed, now, earlier)
         except Refused as refusal:
             if books.traces() != before:
                 # The writer takes back what it left, and says so.
                 raise
             if isinstance(refusal, PriceUnavailable):
-                return self._later(books, row, now, refusal)
-            return self._ended(books, row, SignalStatus.rejected, now, error=str(refusal))
+                self._later(books, row, now, refusal)
+            else:
+                self._ended(books, row, SignalStatus.rejected, now, error=str(refusal))
 
-    def _row(self, books: Books) -> Waiting | None:
-        """Return the signal with its webhook, if it still waits and is this process's; locked."""
-        return waiting(books.connection, self.signal_id, self.lease)
-
-    def _execute(self, books: Books, row: Waiting, now: datetime) -> Executed:
+    def _execute(self, books: Books, row: Waiting, now: datetime) -> None:
         if row.attempts > MOST_ATTEMPTS:
             return self._ended(
                 books,
@@ -204,7 +182,7 @@ class ExecuteSignal:
         replaced: list[Order],
         limits: Limits,
         now: datetime,
-    ) -> Executed:
+    ) -> None:
         terms = decision.terms
         assert terms is not None  # noqa: S101 - the caller looked
         terms.check()
@@ -314,15 +292,18 @@ class ExecuteSignal:
                 reason = "A signal closed that part of its position."
                 linked.make_room(books, closers, short_of, now, reason)
 
-    def _later(
-        self, books: Books, row: Waiting, now: datetime, refusal: PaperdeskError
-    ) -> Executed:
+    def _later(self, books: Books, row: Waiting, now: datetime, refusal: PaperdeskError) -> None:
         if row.attempts >= MOST_ATTEMPTS:
             text = f"It was given up after {row.attempts} tries: {refusal}"
-            return self._ended(books, row, SignalStatus.failed, now, error=text)
+            self._ended(books, row, SignalStatus.failed, now, error=text)
+            return
         pause = timedelta(seconds=min(2 ** (row.attempts - 1), _LONGEST_PAUSE))
-        change: dict[str, Any] = {"next_attempt_at": now + pause, "error": str(refusal)}
-        return self._write(books, row, Fate.waits, change)
+        change: dict[str, Any] = {
+            "attempts": row.attempts,
+            "next_attempt_at": now + pause,
+            "error": str(refusal),
+        }
+        write_result(books.connection, self.signal_id, change)
 
     def _ended(
         self,
@@ -335,43 +316,32 @@ class ExecuteSignal:
         outcome: str | None = None,
         error: str | None = None,
         notional: Decimal | None = None,
-    ) -> Executed:
-        change: dict[str, Any] = {
+    ) -> None:
+        order_id = order.id if order else None
+        change = {
             "status": status,
             "processed": True,
             "processed_at": now,
-            "order_id": order.id if order else None,
+            "attempts": min(row.attempts, MOST_ATTEMPTS),
+            "order_id": order_id,
             "outcome": outcome,
             "error": error,
             "notional": notional,
         }
-        return self._write(books, row, Fate.ended, change, order)
-
-    def _write(
-        self,
-        books: Books,
-        row: Waiting,
-        fate: Fate,
-        change: dict[str, Any],
-        order: Order | None = None,
-    ) -> Executed:
-        attempts = min(row.attempts, MOST_ATTEMPTS)
-        write_result(books.connection, self.signal_id, {"attempts": attempts} | change)
-        if fate is Fate.ended:
-            stored = Stored(
-                self.signal_id,
-                self.account_id,
-                row.webhook_id,
-                row.ticker,
-                change["status"],
-                change["order_id"],
-                change["outcome"],
-                change["error"],
-                duplicates=0,
-            )
-            books.note(line_of(stored))
-            books.tell(event_of(stored))
-        return Executed(fate, order, change)
+        write_result(books.connection, self.signal_id, change)
+        stored = Stored(
+            self.signal_id,
+            self.account_id,
+            row.webhook_id,
+            row.ticker,
+            status,
+            order_id,
+            outcome,
+            error,
+            duplicates=0,
+        )
+        books.note(line_of(stored))
+        books.tell(event_of(stored))
 
 
 def _still_to_trade(order: Order, price: Decimal) -> Decimal:

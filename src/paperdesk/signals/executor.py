@@ -15,9 +15,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Executable, Table, event, func, literal_column, select, update
+from sqlalchemy import Executable, Table, event, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from paperdesk.audit.actor import Actor, ActorKind, acting
 from paperdesk.db.engine import Database
@@ -31,7 +30,7 @@ from paperdesk.orders.venue import Venue
 from paperdesk.runtime.leader import Leadership
 from paperdesk.runtime.tasks import happens_within
 from paperdesk.signals.execution import ExecuteSignal
-from paperdesk.signals.inbox import SIGNALS
+from paperdesk.signals.inbox import notify
 
 AT_ONCE: Final = 64
 """Signals taken from the queue at once: as many as the ledger books in one transaction."""
@@ -100,7 +99,7 @@ class Executor:
     def tell(self, session: AsyncSession) -> None:
         """Have the queue looked at once a session has committed, by whichever process leads."""
         if self._leadership.shared:
-            event.listen(session.sync_session, "before_commit", _notify, once=True)
+            event.listen(session.sync_session, "before_commit", notify, once=True)
         event.listen(session.sync_session, "after_commit", self.heard, once=True)
 
     async def run(self) -> None:
@@ -253,7 +252,3 @@ def _queued(after: int) -> Executable:
         .order_by(_SIGNALS.c.id)
         .limit(_LOOKED_AT)
     )
-
-
-def _notify(session: Session) -> None:
-    session.execute(select(func.pg_notify(SIGNALS, "")))

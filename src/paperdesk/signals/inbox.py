@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import Session
 
 from paperdesk.audit.actor import Actor, acting, request_id
 from paperdesk.db.engine import Database
@@ -111,3 +112,8 @@ class Inbox:
         if new:
             for heard in self._heard:
                 heard(new)
+
+
+def notify(connection: Connection | Session) -> None:
+    """Tell the process that executes that signals wait, when the transaction commits."""
+    connection.execute(select(func.pg_notify(SIGNALS, "")))

@@ -41,9 +41,13 @@ def signals_of(account_id: str, wanted: Wanted) -> Select[Any]:
     return query
 
 
-async def signal_of(session: AsyncSession, account_id: str, signal_id: str) -> Signal:
-    """Return a signal of an account, locked where the session writes. Raises NotFound."""
+async def signal_of(
+    session: AsyncSession, account_id: str, signal_id: str, *, to_show: bool = True
+) -> Signal:
+    """Return a signal of an account, locked unless it is only shown. Raises NotFound."""
     query = signals_of(account_id, Wanted()).where(Signal.signal_id == signal_id)
+    if not to_show:
+        query = query.with_for_update()
     found: Signal | None = await session.scalar(query)
     if found is None:
         raise NotFound("There is no such signal.")

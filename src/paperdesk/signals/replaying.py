@@ -12,7 +12,7 @@ from paperdesk.signals.arriving import Arrival, Element, Stored
 from paperdesk.signals.inbox import Inbox
 from paperdesk.signals.reading.body import read_body
 from paperdesk.signals.reading.dedupe import DedupeKey
-from paperdesk.signals.reading.model import NotUnderstood, Understood
+from paperdesk.signals.reading.model import NotUnderstood, Understood, as_kept
 from paperdesk.signals.terms import taking_of
 
 MOST: Final = 1_000
@@ -64,5 +64,4 @@ def said_by(signal: Signal, webhook: Webhook) -> Understood | NotUnderstood:
     kept = signal.understood
     if kept is None:
         return NotUnderstood(reason="Nothing is kept of what it said.")
-    kind = NotUnderstood if "reason" in kept else Understood
-    return kind.model_validate(kept)
+    return as_kept(kept)

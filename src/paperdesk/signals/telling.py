@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from paperdesk.audit.trail import Action, Line, Said, write
 from paperdesk.clock import Clock
@@ -11,8 +11,8 @@ from paperdesk.events.event import Event
 from paperdesk.events.feed import Feed
 from paperdesk.models import LogLevel, SignalStatus
 from paperdesk.runtime.leader import Leadership
-from paperdesk.signals.arriving import Stored
-from paperdesk.signals.inbox import SIGNALS, Taken
+from paperdesk.signals.arriving import UNFINISHED, Stored
+from paperdesk.signals.inbox import Taken, notify
 
 ACTIONS = {
     SignalStatus.received: Action.signal_received,
@@ -47,7 +47,7 @@ class SignalTeller:
             return
         self._feed.send(connection, [event_of(each) for _, each in new])
         if any(each.status is SignalStatus.queued for _, each in new):
-            connection.execute(select(func.pg_notify(SIGNALS, "")))
+            notify(connection)
 
     def heard(self, new: Sequence[Stored]) -> None:
         """Tell the streams of new signals, once they are committed."""
@@ -70,7 +70,7 @@ def told(stored: Stored) -> dict[str, Any]:
         "order_id": stored.order_id,
         "outcome": stored.outcome,
         "error": stored.error,
-        "processed": stored.status not in {SignalStatus.received, SignalStatus.queued},
+        "processed": stored.status not in UNFINISHED,
     }
 
 

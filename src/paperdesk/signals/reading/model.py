@@ -1,5 +1,6 @@
 """What an alert was understood to say. It is stored, and shown in answers, as it stands here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -150,6 +151,11 @@ class NotUnderstood(_Value):
     problems: tuple[str, ...] = ()
     carries_time: bool = False
     explicit_id: str | None = None
+
+
+def as_kept(stored: Mapping[str, Any]) -> Understood | NotUnderstood:
+    """Return what an alert was understood to say, from what is stored of it."""
+    return (NotUnderstood if "reason" in stored else Understood).model_validate(stored)
 
 
 @dataclass(frozen=True, slots=True)

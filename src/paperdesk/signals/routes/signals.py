@@ -32,7 +32,7 @@ from paperdesk.market.quotes import parse_ticker
 from paperdesk.models import Signal, SignalStatus, Webhook
 from paperdesk.signals.arriving import Stored
 from paperdesk.signals.queries import Wanted, signal_of, signals_of
-from paperdesk.signals.reading.model import NotUnderstood, Understood
+from paperdesk.signals.reading.model import as_kept
 from paperdesk.signals.replaying import MOST, replay
 from paperdesk.signals.schemas import ReplayRequest, SignalAnswer
 from paperdesk.signals.telling import event_of
@@ -196,10 +196,7 @@ async def _replay(request: Request, account: str, signals: Any) -> list[Stored]:
 
 async def _proposed(session: AsyncSession, account: str, signal_id: str) -> Signal:
     """Return a signal that waits for somebody's decision, locked. Raises InvalidState else."""
-    query = signals_of(account, Wanted()).where(Signal.signal_id == signal_id)
-    signal: Signal | None = await session.scalar(query.with_for_update())
-    if signal is None:
-        raise NotFound("There is no such signal.")
+    signal = await signal_of(session, account, signal_id, to_show=False)
     if signal.status is not SignalStatus.received:
         raise InvalidState(f"The signal is {signal.status}: it waits for no decision.")
     if signal.webhook_id is None or signal.ticker is None:
@@ -225,10 +222,7 @@ async def _tell(request: Request, session: AsyncSession, signal: Signal) -> None
 
 
 def _shown(signal: Signal) -> SignalAnswer:
-    kept = signal.understood
-    said: Understood | NotUnderstood | None = None
-    if kept is not None:
-        said = (NotUnderstood if "reason" in kept else Understood).model_validate(kept)
+    said = None if signal.understood is None else as_kept(signal.understood)
     fields = {
         name: getattr(signal, name)
         for name in SignalAnswer.model_fields
