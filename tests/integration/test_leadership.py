@@ -16,7 +16,9 @@ from paperdesk.errors import Busy
 from paperdesk.models import DeskMeta
 from paperdesk.runtime import leader
 from paperdesk.runtime.leader import Election, Leadership, leadership_of
+from support.databases import START
 from support.electing import candidate, cut_off, holder, until
+from support.pricing import SleeplessClock
 
 
 class Process:
@@ -165,6 +167,23 @@ async def test_a_process_that_hangs_loses_the_lock(
         await until(lambda: election.leads)
         with pytest.raises(ConnectionLost):
             await write(hanging)
+
+
+async def test_a_leader_goes_on_where_the_clock_stands_still(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(dedicated._SETTINGS, "idle_session_timeout", "500ms")
+    leading: set[Process] = set()
+    async with (
+        AsyncExitStack() as tasks,
+        candidate(postgres_url, SleeplessClock(START)) as election,
+    ):
+        await Process(election, leading).begin(tasks)
+        await until(lambda: bool(leading))
+        await asyncio.sleep(1.5)
+
+        assert not election.in_trouble()
+        assert leading
 
 
 async def test_a_pooler_that_changes_the_session_is_noticed(postgres_url: str) -> None:

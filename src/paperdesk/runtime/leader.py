@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
 import structlog
@@ -12,7 +12,7 @@ from paperdesk.clock import Clock
 from paperdesk.db.dedicated import DedicatedConnection, Heard
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy
-from paperdesk.runtime.tasks import Supervisor, happens_within
+from paperdesk.runtime.tasks import Supervisor
 
 ROUND: Final = 1.0
 """Seconds between two looks whether this process leads, or may."""
@@ -124,7 +124,10 @@ class Election(Leadership):
                 self._connected = False
                 await self._stand_down()
             else:
-                await happens_within(connection.lost, ROUND, self._clock)
+                # Not by the Clock: the server, which ends a silent session, does not go by it.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ROUND):
+                        await connection.lost.wait()
                 continue
             await self._clock.sleep(ROUND)
 
