@@ -4,7 +4,6 @@ import random
 import signal
 
 import pytest
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from paperdesk.db import migrate
@@ -17,7 +16,7 @@ from support.sabotage import LAST_WORDS
 
 pytestmark = pytest.mark.timeout(300 * ROUNDS)
 
-OLDEST = ScriptDirectory.from_config(migrate.alembic_config()).get_base() or ""
+OLDEST = migrate.known_revisions().get_base() or ""
 STATEMENTS = range(1, 9)
 """Every upgrade from the oldest revision has at least that many on both databases."""
 

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic_check import difference
 from paperdesk.db.engine import Database
-from paperdesk.db.migrate import alembic_config, head_revision
+from paperdesk.db.migrate import head_revision, known_revisions
 from paperdesk.models import Base
 from paperdesk.settings import database_url as driver_url
 from support.documented import COLUMNS
@@ -59,7 +58,7 @@ def test_plain_alembic_makes_every_documented_column(
 
 
 def test_history_is_one_line_with_one_head() -> None:
-    script = ScriptDirectory.from_config(alembic_config())
+    script = known_revisions()
     assert script.get_heads() == [head_revision()]
     walked = [revision.down_revision for revision in script.walk_revisions()]
     assert all(down is None or isinstance(down, str) for down in walked)

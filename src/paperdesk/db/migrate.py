@@ -13,6 +13,7 @@ import stat
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,16 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
+def known_revisions() -> ScriptDirectory:
+    """Return the revisions that this program knows; it reads their files once."""
+    return ScriptDirectory.from_config(alembic_config())
+
+
+@cache
 def head_revision() -> str:
     """Return the newest revision that this program knows."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+    return str(known_revisions().get_current_head())
 
 
 async def upgrade(connection: AsyncConnection, revision: str = "head") -> None:
@@ -228,7 +236,7 @@ def check_revision(found: Contents, expected: Collection[str], where: str) -> st
         )
     current = revisions[0]
     try:
-        ScriptDirectory.from_config(alembic_config()).get_revision(current)
+        known_revisions().get_revision(current)
     except CommandError as error:
         raise DatabaseUnusable(
             f"{where} is newer than this program (revision {current}; this program knows up to "
