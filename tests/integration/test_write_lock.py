@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -187,6 +187,15 @@ class Forgotten:
         self._lock.release()
 
 
+@pytest.fixture
+def little_to_collect() -> Iterator[None]:
+    """Set aside all that there is: to look through it takes seconds where many tests ran."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_to_collect")
 async def test_turn_may_come_back_in_the_middle_of_asking_for_one() -> None:
     class Collecting(deque[Future[None]]):
         """A queue in whose steps the garbage collector strikes."""
@@ -200,9 +209,8 @@ async def test_turn_may_come_back_in_the_middle_of_asking_for_one() -> None:
     lock._waiting = Collecting()
     await lock.acquire_async(1)
     Forgotten(lock)
-    async with asyncio.timeout(20), turn(lock):
+    async with asyncio.timeout(5), turn(lock):
         with pytest.raises(Busy):
             await lock.acquire_async(0.02)
-    # To collect takes its time where many tests ran in the process.
-    async with asyncio.timeout(20), turn(lock):
+    async with asyncio.timeout(5), turn(lock):
         pass
