@@ -25,13 +25,23 @@ def why_not(
     """
     if limits.tickers is not None and said.ticker not in limits.tickers:
         return f"This webhook does not trade {said.ticker}. Add it to the tickers of its limits."
-    age = None if said.sent_at is None else now - said.sent_at
-    if age is not None and not at_any_age:
-        patience = [each for each in (limits.stale_after_seconds, said.max_lag) if each is not None]
-        if patience and age > timedelta(seconds=float(min(patience))):
-            return (
-                f"The alert is {age.total_seconds():.0f} s old, and {min(patience)} s is the most."
-            )
+    return None if at_any_age else _why_stale(said, limits, now)
+
+
+def _why_stale(said: Understood, limits: Limits, now: datetime) -> str | None:
+    patience = [each for each in (limits.stale_after_seconds, said.max_lag) if each is not None]
+    if not patience:
+        return None
+    most = min(patience)
+    if said.time_unread:
+        # A limit that cannot be checked is not passed.
+        return (
+            f"The time of the alert cannot be read, and {most} s is the most that it may be old. "
+            "Send it as 2026-11-22T14:30:00Z, or as {{timenow}}."
+        )
+    if said.sent_at is not None and now - said.sent_at > timedelta(seconds=float(most)):
+        age = (now - said.sent_at).total_seconds()
+        return f"The alert is {age:.0f} s old, and {most} s is the most."
     return None
 
 

@@ -1,6 +1,7 @@
 """Limits, kill switches and modes: looked at in the transaction that books."""
 
 import asyncio
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -130,6 +131,41 @@ async def test_stale_is_off_until_somebody_says_so(timed: DeskClient) -> None:
     # Whoever replays it knows how old it is.
     replay = await timed.post(f"/api/signals/{by_webhook['signal_id']}/replay")
     assert (await hook.processed(replay.json()["signal_id"]))["status"] == "executed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        buying(time="yesterday"),
+        buying(timenow=""),
+        buying(time="{{timenow}}"),
+        buying(date={"day": 20}),
+        json.dumps(buying(time=0)).replace("0}", "NaN}"),
+        "symbol=AAPL&action=buy&quantity=1&time=yesterday",
+    ],
+)
+async def test_a_time_that_cannot_be_read_passes_no_limit_on_age(
+    timed: DeskClient, body: Any
+) -> None:
+    hook = await make_hook(timed, stale_after_seconds=60)
+    stale = await hook.done(body)
+    assert (stale["status"], stale["order_id"]) == ("rejected", None)
+    assert "cannot be read, and 60 s is the most" in stale["error"]
+    # Whoever replays it has looked.
+    replay = await timed.post(f"/api/signals/{stale['signal_id']}/replay")
+    assert (await hook.processed(replay.json()["signal_id"]))["status"] == "executed"
+    # Nobody set a limit.
+    assert (await (await make_hook(timed)).done(body))["status"] == "executed"
+
+
+async def test_the_senders_own_limit_is_not_passed_by_a_time_that_cannot_be_read(
+    timed: DeskClient,
+) -> None:
+    hook = await make_hook(timed)
+    refused = await hook.done(buying(time="yesterday", max_lag=300))
+    assert (refused["status"], "300 s is the most" in refused["error"]) == ("rejected", True)
+    # One that says no time at all has no age.
+    assert (await hook.done(buying(max_lag=300)))["status"] == "executed"
 
 
 async def test_an_alert_grows_stale_in_the_queue(timed: DeskClient) -> None:

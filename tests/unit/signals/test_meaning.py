@@ -318,7 +318,7 @@ def test_moments(moment: Any) -> None:
 def test_what_is_no_moment_is_a_warning(moment: Any) -> None:
     signal = understood(said(time=moment))
 
-    assert (signal.sent_at, signal.carries_time) == (None, False)
+    assert (signal.sent_at, signal.carries_time, signal.time_unread) == (None, False, True)
     assert signal.warnings == ("time: is no moment such as 2026-11-22T14:30:00Z.",)
 
 

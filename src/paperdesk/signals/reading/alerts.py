@@ -76,6 +76,7 @@ def understand(said: Mapping[str, Any], reading: Reading) -> Understood | NotUnd
     if explicit_id is None and fields.values(*_IDS):
         fields.warn("The id of the alert could not be used: it is empty or not filled in.")
     sent_at = _sent_at(fields) or reading.sent_at
+    time_unread = sent_at is None and bool(fields.values(*_TIMES))
     instrument = _instrument(fields, reading.symbols)
     decision = _decision(fields, form)
     market = _position(fields, *_POSITIONS)
@@ -84,7 +85,7 @@ def understand(said: Mapping[str, Any], reading: Reading) -> Understood | NotUnd
     terms = OrderTerms() if intent is Intent.cancel else terms_of(fields)
     gain, loss = _exits(fields, form, ends=intent in _ENDS or target == 0)
     reference = fields.seen(*(_REFERENCES if terms.order_type is OrderType.market else _SEEN))
-    max_lag = _max_lag(fields, sent_at)
+    max_lag = _max_lag(fields, says_time=sent_at is not None or time_unread)
     strategy = fields.text("strategy", "strategyname", "strategyid")
     order_name, note = fields.text(*_ORDER_NAMES), fields.text(*_NOTES, "comment")
     size, previous_size = fields.seen(*_SIZES), fields.seen(*_PREVIOUS_SIZES)
@@ -117,6 +118,7 @@ def understand(said: Mapping[str, Any], reading: Reading) -> Understood | NotUnd
         reference_price=reference if reference and reference > 0 else None,
         sent_at=sent_at,
         carries_time=sent_at is not None,
+        time_unread=time_unread,
         max_lag=max_lag,
         explicit_id=explicit_id,
         form=form,
@@ -140,13 +142,13 @@ def _sent_at(fields: Fields) -> datetime | None:
     return found
 
 
-def _max_lag(fields: Fields, sent_at: datetime | None) -> Decimal | None:
+def _max_lag(fields: Fields, *, says_time: bool) -> Decimal | None:
     lag = fields.number("maxlag")
     if lag is None:
         return None
     if lag.percent or not 0 <= lag.value <= _LONGEST_LAG:
         fields.problem("max_lag", "must be a number of seconds")
-    if sent_at is None:
+    if not says_time:
         fields.warn("Not acted on: max_lag; the alert does not say when it was sent.")
     return lag.value
 

@@ -121,6 +121,9 @@ class Understood(_Value):
     ] = None
     sent_at: Moment | None = None
     carries_time: bool = False
+    time_unread: Annotated[
+        bool, Field(description="It says when it was sent, and that cannot be read")
+    ] = False
     max_lag: Annotated[
         Exact | None, Field(description="Seconds after sent_at at which the sender calls it stale")
     ] = None
