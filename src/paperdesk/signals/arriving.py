@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Table, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +21,7 @@ from paperdesk.signals.limits import why_not
 from paperdesk.signals.missing import missed_before
 from paperdesk.signals.reading.dedupe import DedupeKey
 from paperdesk.signals.reading.model import NotUnderstood, Understood
-from paperdesk.signals.terms import limits_of, taking_of
+from paperdesk.signals.terms import Limits, limits_of, taking_of
 
 _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
 _WINDOWS: Final[Table] = Base.metadata.tables["signal_windows"]
@@ -84,6 +84,30 @@ class Stored:
         return not self.duplicates
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """A webhook as one delivery finds it, with its terms validated once for all of its signals."""
+
+    webhook: Webhook
+    limits: Limits
+    window: timedelta
+    rate: int
+    """New signals in a minute."""
+    stopped: str | None
+    """Why nothing is traded through it."""
+
+    @classmethod
+    def of(cls, webhook: Webhook, arrival: Arrival, switches: Mapping[str, str]) -> Self:
+        limits = limits_of(webhook)
+        return cls(
+            webhook,
+            limits,
+            timedelta(seconds=taking_of(webhook).window_seconds),
+            limits.rate_per_minute or arrival.rate_per_minute,
+            killswitch.why_stopped(switches, webhook),
+        )
+
+
 def take_in(
     connection: Connection, webhook: Webhook, arrival: Arrival, switches: Mapping[str, str]
 ) -> list[Stored]:
@@ -92,15 +116,15 @@ def take_in(
     `webhook` is its row, locked; its allowance is changed and is to be written. `switches` are the
     kill switches that are on.
     """
-    stopped = killswitch.why_stopped(switches, webhook)
-    stored = [_keep(connection, webhook, arrival, element, stopped) for element in arrival.elements]
+    door = _Door.of(webhook, arrival, switches)
+    stored = [_keep(connection, door, element, arrival.at) for element in arrival.elements]
     pairs = zip(stored, arrival.elements, strict=True)
     new = [(each.signal_id, element) for each, element in pairs if each.is_new]
     if count := sum(element.replay_of is None for _, element in new):
-        wait = _spend(webhook, arrival, count)
+        wait = _spend(door, arrival.at, count)
         if wait is not None:
             _forget(connection, webhook, new)
-            raise _too_fast(webhook, arrival, wait)
+            raise _too_fast(door, wait)
     return stored
 
 
@@ -116,19 +140,13 @@ def _forget(connection: Connection, webhook: Webhook, new: Sequence[tuple[str, E
         )
 
 
-def _keep(
-    connection: Connection,
-    webhook: Webhook,
-    arrival: Arrival,
-    element: Element,
-    stopped: str | None,
-) -> Stored:
-    said = element.said
-    status, error = _first_status(webhook, element, arrival.at, stopped)
+def _keep(connection: Connection, door: _Door, element: Element, at: datetime) -> Stored:
+    said, webhook = element.said, door.webhook
+    status, error = _first_status(door, element, at)
     ticker = said.ticker if isinstance(said, Understood) else None
     processed = status not in UNFINISHED
     row = {
-        "signal_id": _signal_id(connection, webhook, element, arrival.at),
+        "signal_id": _signal_id(connection, door, element, at),
         "user_id": webhook.user_id,
         "webhook_id": webhook.id,
         "payload": element.payload,
@@ -136,17 +154,15 @@ def _keep(
         "understood": said.model_dump(mode="json", exclude_defaults=True),
         "status": status,
         "processed": processed,
-        "processed_at": arrival.at if processed else None,
+        "processed_at": at if processed else None,
         "error": error,
         "attempts": 0,
         "duplicates": 0,
-        "received_at": arrival.at,
-        "last_seen_at": arrival.at,
+        "received_at": at,
+        "last_seen_at": at,
         "ticker": ticker,
         "sent_at": said.sent_at if isinstance(said, Understood) else None,
-        "missed": None
-        if element.replay_of
-        else missed_before(connection, webhook.id, said, arrival.at),
+        "missed": None if element.replay_of else missed_before(connection, webhook.id, said, at),
         "replay_of": element.replay_of,
     }
     found = connection.execute(_insert_or_count(connection.dialect.name), row).one()
@@ -177,13 +193,13 @@ def _insert_or_count(dialect: str) -> Any:
     )
 
 
-def _signal_id(connection: Connection, webhook: Webhook, element: Element, at: datetime) -> str:
+def _signal_id(connection: Connection, door: _Door, element: Element, at: datetime) -> str:
     """Return the id of a signal: the same for all deliveries of it, and for no other."""
+    webhook = door.webhook
     said = [webhook.id, element.key.key]
     if not element.key.for_ever:
-        window = timedelta(seconds=taking_of(webhook).window_seconds)
         key = _window_key(webhook, element)
-        said.append(_first_arrival(connection, webhook.id, key, at, window).isoformat())
+        said.append(_first_arrival(connection, webhook.id, key, at, door.window).isoformat())
     return _digest(said)
 
 
@@ -220,47 +236,41 @@ def _open_window(dialect: str) -> Any:
     ).returning(first)
 
 
-def _first_status(
-    webhook: Webhook, element: Element, at: datetime, stopped: str | None
-) -> tuple[SignalStatus, str | None]:
+def _first_status(door: _Door, element: Element, at: datetime) -> tuple[SignalStatus, str | None]:
     """Return where a signal stands on arrival, and why where that is its end."""
     said = element.said
     if isinstance(said, NotUnderstood):
         return SignalStatus.failed, said.reason
-    if webhook.mode is WebhookMode.record:
+    mode = door.webhook.mode
+    if mode is WebhookMode.record:
         return SignalStatus.recorded, None
-    refusal = stopped or why_not(
-        said, limits_of(webhook), at, at_any_age=element.replay_of is not None
+    refusal = door.stopped or why_not(
+        said, door.limits, at, at_any_age=element.replay_of is not None
     )
     if refusal is not None:
         return SignalStatus.rejected, refusal
-    return _ON_ARRIVAL[webhook.mode], None
+    return _ON_ARRIVAL[mode], None
 
 
-def _spend(webhook: Webhook, arrival: Arrival, count: int) -> float | None:
+def _spend(door: _Door, at: datetime, count: int) -> float | None:
     """Take new signals off the allowance of a webhook; return the seconds to wait if it is short.
 
     The generic cell rate algorithm: a minute's allowance may come at once, and grows back evenly.
     A delivery of more than a minute's signals takes a whole minute: else it could never come.
     """
-    rate = _rate(webhook, arrival)
-    cost = timedelta(seconds=min(count, rate) * _MINUTE / rate)
-    whole_again = max(webhook.allowance_at or arrival.at, arrival.at) + cost
-    beyond = whole_again - arrival.at - timedelta(seconds=_MINUTE)
+    cost = timedelta(seconds=min(count, door.rate) * _MINUTE / door.rate)
+    whole_again = max(door.webhook.allowance_at or at, at) + cost
+    beyond = whole_again - at - timedelta(seconds=_MINUTE)
     if beyond > timedelta(0):
         return beyond.total_seconds()
-    webhook.allowance_at = whole_again
+    door.webhook.allowance_at = whole_again
     return None
 
 
-def _rate(webhook: Webhook, arrival: Arrival) -> int:
-    return limits_of(webhook).rate_per_minute or arrival.rate_per_minute
-
-
-def _too_fast(webhook: Webhook, arrival: Arrival, wait: float) -> RateLimited:
+def _too_fast(door: _Door, wait: float) -> RateLimited:
     refusal = RateLimited(
-        f"This webhook takes {_rate(webhook, arrival)} signals a minute. Nothing was kept; send it "
-        "again later, or raise its rate_per_minute."
+        f"This webhook takes {door.rate} signals a minute. Nothing was kept; send it again later, "
+        "or raise its rate_per_minute."
     )
     refusal.retry_after = max(1, round(wait + 0.5))
     return refusal

@@ -6,6 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from paperdesk.models import Webhook
+from paperdesk.signals.terms import Limits, limits_of
 from support.desk import DeskClient, open_desk
 from support.hooks import (
     Hook,
@@ -253,3 +255,18 @@ async def test_the_list_of_signals_is_filtered_and_paged(desk: DeskClient, hook:
         ("webhook_id=other", 0),
     ):
         assert len((await desk.get(f"/api/signals?{query}")).json()) == count, query
+
+
+async def test_the_limits_of_a_webhook_are_validated_once_a_delivery(
+    sqlite_desk: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = await make_hook(sqlite_desk, max_position=50)
+    validated: list[str] = []
+
+    def counted(webhook: Webhook) -> Limits:
+        validated.append(webhook.id)
+        return limits_of(webhook)
+
+    monkeypatch.setattr("paperdesk.signals.arriving.limits_of", counted)
+    await hook.send([buying(n) for n in range(1, 6)])
+    assert validated == [hook.id]
