@@ -121,6 +121,10 @@ HALF_A_BODY = (
     b"POST /api/watchlist HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     b"Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
 )
+HALF_AN_UPLOAD = (
+    b"POST /hooks/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 60000\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +133,9 @@ HALF_A_BODY = (
         (b"", b"HTTP/1.1 408 "),
         (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"HTTP/1.1 408 "),
         (HALF_A_BODY, b"HTTP/1.1 408 "),
+        (HALF_AN_UPLOAD, b"HTTP/1.1 408 "),
     ],
-    ids=["nothing", "headers", "body"],
+    ids=["nothing", "headers", "body", "upload"],
 )
 def test_a_client_that_sends_drop_by_drop_is_cut_off(
     served: Served, request_: bytes, answer: bytes
@@ -149,25 +154,15 @@ def test_a_client_that_sends_drop_by_drop_is_cut_off(
     assert httpx2.get(f"{served.url}/api/health").json()["status"] == "ok"
 
 
-def test_an_upload_may_take_its_time_and_a_stream_goes_on(served: Served) -> None:
+def test_a_stream_goes_on(served: Served) -> None:
     with (
         httpx2.Client(base_url=served.url, timeout=20) as client,
         client.sse("/api/stream/prices") as stream,
-        connected(served.url) as connection,
     ):
-        connection.sendall(
-            b"POST /api/portfolio/trade HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
         source = iter(stream)
         started = time.monotonic()
         while time.monotonic() - started < 12:
-            connection.sendall(b"1\r\nx\r\n")
             next(source)
-        connection.sendall(b"0\r\n\r\n")
-
-        assert connection.recv(64).startswith(b"HTTP/1.1 415 ")
-        next(source)
 
 
 def has_answer(connection: socket.socket) -> bool:

@@ -1,8 +1,7 @@
 """uvicorn's fast HTTP protocol, with limits on what comes outside of bodies, and on slowness.
 
-A request has ten seconds to arrive, headers and body. An upload has longer: it may take as long as
-it likes, if only something comes every ten seconds. How long an answer takes is no matter: streams
-go on for ever.
+A request has ten seconds to arrive, headers and body, whatever its content type: no route takes
+uploads. How long an answer takes is no matter: streams go on for ever.
 """
 
 import asyncio
@@ -14,12 +13,10 @@ LIMIT: Final = 64 * 1024
 """Bytes of a request line and headers, or of trailers, that a request may have."""
 
 ARRIVAL: Final = 10.0
-"""Seconds that a request may take to arrive, or an upload to go on."""
+"""Seconds that a request may take to arrive."""
 
 _PIECE: Final = 16 * 1024
 """Bytes that the parser gets at once. So much more than the limit may pass."""
-
-_UPLOAD: Final = b"multipart/form-data"
 
 _REFUSAL: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -49,7 +46,6 @@ class LimitedProtocol(HttpToolsProtocol):
     """Ends the connection when what is on its way does not arrive."""
 
     _is_arriving = False
-    _is_upload = False
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request, but not for ever."""
@@ -77,16 +73,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Have the request arrive in time: nearly all are here at once, and need no timer."""
-        self._is_upload = False
         self._is_arriving = True
         self._stop_waiting()
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note what is an upload."""
-        if name.lower() == b"content-type" and value.lower().startswith(_UPLOAD):
-            self._is_upload = True
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Count anew, and go on."""
@@ -96,8 +85,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count anew, and go on."""
         self._outside = 0
-        if self._is_upload:
-            self._wait()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
