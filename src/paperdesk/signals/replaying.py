@@ -10,9 +10,11 @@ from paperdesk.ids import new_id
 from paperdesk.models import Signal, Webhook
 from paperdesk.signals.arriving import Arrival, Element, Stored
 from paperdesk.signals.inbox import Inbox
+from paperdesk.signals.reading.alerts import Reading
 from paperdesk.signals.reading.body import read_body
 from paperdesk.signals.reading.dedupe import DedupeKey
 from paperdesk.signals.reading.model import NotUnderstood, Understood, as_kept
+from paperdesk.signals.reading.several import read_value
 from paperdesk.signals.terms import taking_of
 
 MOST: Final = 1_000
@@ -56,11 +58,19 @@ def _element(signal: Signal, webhook: Webhook, key: str | None) -> Element:
 
 
 def said_by(signal: Signal, webhook: Webhook) -> Understood | NotUnderstood:
-    """Return what a signal says: read anew where it was not understood, or is alone in its body."""
+    """Return what a signal says, read anew from its body, or from its own part of an array.
+
+    Of the other bodies with several signals no part is kept: it is what was understood then.
+    """
+    symbols = taking_of(webhook).symbols
     if signal.raw is not None:
-        delivery = read_body(signal.raw, symbols=taking_of(webhook).symbols)
-        if len(delivery.signals) == 1:
-            return delivery.signals[0]
+        whole = read_body(signal.raw, symbols=symbols).signals
+        if len(whole) == 1:
+            return whole[0]
+    if signal.payload is not None:
+        own, _ = read_value(signal.payload, Reading(symbols))
+        if len(own) == 1:
+            return own[0]
     kept = signal.understood
     if kept is None:
         return NotUnderstood(reason="Nothing is kept of what it said.")

@@ -74,6 +74,22 @@ async def test_it_can_be_replayed_once_its_symbol_is_known(desk: DeskClient, hoo
     assert len(await orders(desk)) == 1
 
 
+async def test_an_element_of_an_array_is_read_anew_by_its_replay(
+    desk: DeskClient, hook: Hook
+) -> None:
+    sent = await hook.send([buying(n, "APPLE COMPUTER") for n in ("1.10", "2.20")])
+    await hook.change(symbols={"APPLE COMPUTER": "AAPL"})
+    for each in reversed(sent["signals"]):
+        answer = await desk.post(f"/api/signals/{each['signal_id']}/replay")
+        assert answer.status_code == 201, answer.text
+        replayed = await hook.processed(answer.json()["signal_id"])
+        assert (replayed["status"], replayed["ticker"]) == ("executed", "AAPL")
+        # And so is the replay of a replay.
+        again = await desk.post(f"/api/signals/{replayed['signal_id']}/replay")
+        assert (await hook.processed(again.json()["signal_id"]))["status"] == "executed"
+    assert [str(order.quantity)[:3] for order in await orders(desk)] == ["2.2", "2.2", "1.1", "1.1"]
+
+
 async def test_an_array_that_is_understood_in_part_is_taken_in_part(
     desk: DeskClient, hook: Hook
 ) -> None:
