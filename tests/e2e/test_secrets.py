@@ -172,8 +172,7 @@ def plant_in_alerts(desk: Planting, admin: str) -> None:
     for path in ("/hooks/canary-unknown-token", "/api/webhook?token=canary-unknown-token"):
         # Too many that open nothing came before.
         assert desk.ask("POST", path, content=said).status_code in {401, 429}
-    # Led to the path without the slash, which is who asks' own.
-    desk.http.post(f"/hooks/{token}/", content=said)
+    desk.ask("POST", f"/hooks/{token}/", content=said)
     for name, body in bodies_with("canary-body-secret").items():
         desk.secrets.add("canary-body-secret")
         assert desk.ask("POST", f"/hooks/{token}", content=body).status_code in {200, 400}, name

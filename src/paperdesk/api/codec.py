@@ -213,12 +213,13 @@ class ExactRoute(APIRoute):
     """A route that parses JSON exactly, and refuses query parameters that it does not know.
 
     It is for keys with the scope that it `needs`. Each router has a class of its own, which says
-    what its routes need: see `slice_router`.
+    what its routes need and whether they take any query: see `slice_router`.
     """
 
     reading: ClassVar[Scope | None] = Scope.read
     changing: ClassVar[Scope | None] = None
     is_keyless: ClassVar[bool] = False
+    takes_any_query: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -232,7 +233,8 @@ class ExactRoute(APIRoute):
         if read := [p for p in parameters_read(self.dependant) if p not in documented]:
             self.openapi_extra = {**self.openapi_extra, "parameters": [*documented, *read]}
         named = [each["name"] for each in (*documented, *read) if each["in"] == "query"]
-        self.query_names: frozenset[str] = frozenset([*named, *query_parameters(self.dependant)])
+        known = frozenset([*named, *query_parameters(self.dependant)])
+        self.query_names: frozenset[str] | None = None if self.takes_any_query else known
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler so that it sees an ExactRequest."""
@@ -250,12 +252,12 @@ class ExactRoute(APIRoute):
         return handle_exactly
 
 
-def check_query(request: Request, known: Collection[str]) -> None:
-    """Raise InvalidRequest for a query parameter that a route does not know.
+def check_query(request: Request, known: Collection[str] | None) -> None:
+    """Raise InvalidRequest for a query parameter that a route does not know; None: it takes any.
 
     A misspelt filter must not make a request one for everything.
     """
-    if not request.scope["query_string"]:
+    if known is None or not request.scope["query_string"]:
         return
     if unknown := sorted(set(request.query_params) - set(known)):
         raise InvalidRequest(f"{unknown[0]}: is not a parameter of this request; leave it out.")
@@ -289,16 +291,19 @@ def slice_router(
     reads: Scope = Scope.read,
     changes: Scope | None = None,
     keyless: bool = False,
+    any_query: bool = False,
 ) -> APIRouter:
     """Return the router of a slice: exact JSON, one tag in the documentation, and who may ask.
 
     `reads` is the scope that its reading routes need, `changes` the one of all others. `keyless`
     routes need none: they see for themselves who asks, and their paths are open in `users.access`.
+    With `any_query` what its routes do not know of a query is left aside, not refused.
     """
     members = {
         "reading": None if keyless else reads,
         "changing": None if keyless else changes,
         "is_keyless": keyless,
+        "takes_any_query": any_query,
         "__doc__": ExactRoute.__doc__,
     }
     route_class = type("SliceRoute", (ExactRoute,), members)

@@ -69,7 +69,8 @@ class DirectRoutes:
 def is_direct(route: ExactRoute) -> bool:
     """Say whether a route takes the request, perhaps a JSON body, and nothing else.
 
-    Its path may end in a parameter, which it reads from the request's path by itself.
+    Its path may end in a parameter, which it reads from the request's path by itself; with a slash
+    at the end it would be taken for such a one.
     """
     dependant: Dependant = route.dependant
     return (
@@ -78,6 +79,7 @@ def is_direct(route: ExactRoute) -> bool:
         and inspect.signature(route.endpoint).return_annotation is Response
         and not any(getattr(dependant, need, None) for need in _NEEDS_FASTAPI)
         and "{" not in _PARAMETER.sub("", route.path)
+        and not route.path.endswith("/")
         and (route.body_field is None or _model_of(dependant) is not None)
     )
 

@@ -218,6 +218,39 @@ async def test_a_header_and_a_query_open(desk: DeskClient, hook: Hook) -> None:
     assert len({each.json()["signal_id"] for each in answers}) == 1
 
 
+@pytest.mark.parametrize("ending", ["/", "?x=1", "/?x=1&account=nobody", "?%", "?x=%ff&x"])
+@pytest.mark.parametrize("door", ["hooks", "api"])
+async def test_what_stands_around_the_address_of_a_door_loses_no_alert(
+    sqlite_desk: DeskClient, door: str, ending: str
+) -> None:
+    hook = await make_hook(sqlite_desk)
+    path = f"/hooks/{hook.token}" if door == "hooks" else "/api/webhook"
+    headers = {} if door == "hooks" else {"X-Webhook-Token": hook.token}
+    answer = await sqlite_desk.post(path + ending, json=buying(), headers=headers)
+    assert answer.status_code == 200, answer.text
+    signal = await hook.processed(answer.json()["signal_id"])
+    assert signal["status"] == "executed"
+    # And it is the same alert as without.
+    again = await sqlite_desk.post(path, json=buying(), headers=headers)
+    assert again.json()["status"] == "duplicate"
+
+
+async def test_there_is_nothing_below_a_door(sqlite_desk: DeskClient) -> None:
+    hook = await make_hook(sqlite_desk)
+    headers = {"X-Webhook-Token": hook.token}
+    for path in ("/api/webhook/x", f"/hooks/{hook.token}/x"):
+        answer = await sqlite_desk.post(path, json=buying(), headers=headers)
+        assert answer.status_code == 404, path
+
+
+@pytest.mark.parametrize("path", ["/hooks/", "/hooks//", "/hooks/nobody/", "/api/webhook/?x=1"])
+async def test_no_token_is_no_token_whatever_the_address(
+    sqlite_desk: DeskClient, path: str
+) -> None:
+    answer = await sqlite_desk.post(path, json=buying())
+    assert answer.status_code in {401, 404}, answer.text
+
+
 async def test_secrets_of_others_in_a_body_are_not_kept_either(
     desk: DeskClient, hook: Hook
 ) -> None:

@@ -26,7 +26,8 @@ from paperdesk.signals.intake import Intake
 from paperdesk.signals.schemas import DeliveredSignal, DeliveryAnswer, FirstResult
 from paperdesk.signals.signing import SIGNATURE, TIMESTAMP
 
-router = slice_router(prefix="", tags=["signals"], keyless=True)
+router = slice_router(prefix="", tags=["signals"], keyless=True, any_query=True)
+"""Senders that cannot be mended send here: what stands around an alert must not lose it."""
 
 _REFUSED: Final = (
     NotUnderstood,
@@ -43,7 +44,7 @@ _REFUSED: Final = (
 @reads("token", "path", "The webhook's token.")
 def _token(request: Request) -> str:
     """Return the token at the end of the path; nobody but us looks it up, so that it is fast."""
-    return str(request.scope["path"].rpartition("/")[2])
+    return str(request.scope["path"].removesuffix("/").rpartition("/")[2])
 
 
 @reads("X-Webhook-Token", "header", "The webhook's token.")
@@ -70,6 +71,7 @@ def _described(*readers: Callable[..., Any]) -> dict[str, Any]:
     return {"requestBody": body, **documented(*readers)}
 
 
+@router.post("/hooks/{token}/", include_in_schema=False)
 @router.post(
     "/hooks/{token}",
     response_model=DeliveryAnswer,
@@ -86,6 +88,7 @@ async def receive_by_url(request: Request) -> Response:
     return await _receive(request, [_token(request)])
 
 
+@router.post("/api/webhook/", include_in_schema=False)
 @router.post(
     "/api/webhook",
     response_model=DeliveryAnswer,
