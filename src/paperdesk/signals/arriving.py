@@ -5,12 +5,12 @@ No read decides that: `signal_id` is unique, and an insert that meets it counts 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, case, delete, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paperdesk.db.prepared import Prepared
@@ -21,6 +21,7 @@ from paperdesk.signals.limits import why_not
 from paperdesk.signals.missing import missed_before
 from paperdesk.signals.reading.dedupe import DedupeKey
 from paperdesk.signals.reading.model import NotUnderstood, Understood
+from paperdesk.signals.reading.parsing import canonical
 from paperdesk.signals.terms import Limits, limits_of, taking_of
 
 _SIGNALS: Final[Table] = Base.metadata.tables["signals"]
@@ -77,6 +78,8 @@ class Stored:
     outcome: str | None
     error: str | None
     duplicates: int
+    other_body: bool = False
+    """Whether this delivery brought another body under the id of the first; it is not executed."""
 
     @property
     def is_new(self) -> bool:
@@ -165,13 +168,27 @@ def _keep(connection: Connection, door: _Door, element: Element, at: datetime) -
         "missed": None if element.replay_of else missed_before(connection, webhook.id, said, at),
         "replay_of": element.replay_of,
     }
-    found = connection.execute(_insert_or_count(connection.dialect.name), row).one()
-    return Stored(*found)
+    statement = _insert_or_count(connection.dialect.name, is_named=element.key.is_named)
+    *found, payload, raw = tuple(connection.execute(statement, row).one())
+    stored = Stored(*found)
+    if not element.key.is_named or stored.is_new:
+        return stored
+    return replace(stored, other_body=_is_another(element, payload, raw))
+
+
+def _is_another(element: Element, payload: Any, raw: bytes | None) -> bool:
+    """Say whether a body differs from the first one's: from its JSON, else from its bytes."""
+    if payload is None and element.payload is None:
+        return raw != element.raw
+    return canonical(payload) != canonical(element.payload)
 
 
 @cache
-def _insert_or_count(dialect: str) -> Any:
-    """Return the INSERT that counts a duplicate where the signal is there already."""
+def _insert_or_count(dialect: str, *, is_named: bool) -> Any:
+    """Return the INSERT that counts a duplicate where the signal is there already.
+
+    It returns the body of the first delivery, too, where a duplicate may have another one.
+    """
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(Signal)
     return statement.on_conflict_do_update(
@@ -190,7 +207,16 @@ def _insert_or_count(dialect: str) -> Any:
         _SIGNALS.c.outcome,
         _SIGNALS.c.error,
         _SIGNALS.c.duplicates,
+        *(
+            _first(column) if is_named else null()
+            for column in (_SIGNALS.c.payload, _SIGNALS.c.raw)
+        ),
     )
+
+
+def _first(column: Column[Any]) -> Any:
+    """Return a column of a signal that was there already."""
+    return case((_SIGNALS.c.duplicates > 0, column), else_=null())
 
 
 def _signal_id(connection: Connection, door: _Door, element: Element, at: datetime) -> str:

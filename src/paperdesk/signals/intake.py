@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, cast
 
+import structlog
+
 from paperdesk.clock import Clock
 from paperdesk.errors import Forbidden, Unauthenticated
 from paperdesk.models import Webhook
@@ -23,6 +25,8 @@ SLOW_TO_READ: Final = 16 * 1024
 
 MOST_SECRETS: Final = 4
 """Secrets of one body that are looked up: whoever sends many is guessing."""
+
+log = structlog.get_logger()
 
 Failed = Callable[[MutableMapping[str, Any]], None]
 """Is told of a request that came with no good token; raises RateLimited after too many."""
@@ -97,7 +101,11 @@ class Intake:
             timestamp = signed[0]
         delivery = await _read(raw, taking.symbols, tokens)
         elements = elements_of(delivery, header_key, timestamp)
-        return await self._inbox.receive(Arrival(webhook.id, elements, now, self._rate))
+        stored = await self._inbox.receive(Arrival(webhook.id, elements, now, self._rate))
+        for each in stored:
+            if each.other_body:
+                log.warning("signal.other_body", signal=each.signal_id, webhook=webhook.id)
+        return stored
 
 
 async def _read(raw: bytes, symbols: Mapping[str, str], tokens: Sequence[str]) -> Delivery:

@@ -106,6 +106,10 @@ class DeliveredSignal(Answer):
     ]
     signal_id: SignalId
     first: FirstResult
+    warning: Annotated[
+        str | None,
+        Field(description="That a duplicate says something else than the alert that its id is of"),
+    ] = None
 
 
 class DeliveryAnswer(DeliveredSignal):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 from paperdesk.models import Order, OrderLeg
 from support.desk import DeskClient
@@ -112,6 +113,47 @@ async def test_the_header_is_an_id_too(timed: DeskClient) -> None:
     again = await hook.send(buying(3), Idempotency_Key="one")
     assert (again["status"], again["signal_id"]) == ("duplicate", first["signal_id"])
     assert other["signal_id"] != first["signal_id"]
+
+
+OTHER_BODIES: dict[str, tuple[Any, Any]] = {
+    "JSON": (buying(close=1.10), buying(2)),
+    "what is not acted on": (buying(x=1), buying(x=2)),
+    "another form": (buying(), "long AAPL q=1"),
+    "text": ("long AAPL q=1", "long AAPL q=2"),
+    "what was not understood": ("hello", "world"),
+    "what is understood after what was not": ("hello", buying()),
+    "the first of an array": ([buying(1), buying(2)], [buying(3), buying(2)]),
+}
+
+
+@pytest.mark.parametrize(("first", "other"), OTHER_BODIES.values(), ids=OTHER_BODIES)
+async def test_who_sends_another_body_under_an_id_is_told(
+    desk: DeskClient, hook: Hook, first: Any, other: Any
+) -> None:
+    bodies = (first, other, first)
+    with capture_logs() as logs:
+        answers = [await hook.post(body, Idempotency_Key="one") for body in bodies]
+    told = ["Another body came under this id before" in answer.text for answer in answers]
+    assert told == [False, True, False]
+    assert {answer.status_code for answer in answers} == {400 if first == "hello" else 200}
+    stored = await all_processed(desk)
+    assert {row.duplicates for row in stored} == {2}
+    (line,) = [line for line in logs if line["event"] == "signal.other_body"]
+    assert (line["log_level"], line["signal"]) == ("warning", stored[0].signal_id)
+
+
+async def test_the_same_body_written_otherwise_is_no_other_body(
+    desk: DeskClient, hook: Hook
+) -> None:
+    texts: list[Any] = [
+        '{"ticker":"AAPL","action":"buy","quantity":1.1,"signal_id":"a","token":"one"}',
+        '{ "signal_id": "a", "token": "two",\n"quantity": 1.10, "action":"buy","ticker":"AAPL"}',
+        '[{"ticker":"AAPL","action":"buy","quantity":11e-1,"signal_id":"a","token":"three"}]',
+    ]
+    answers = [await hook.send(text) for text in texts]
+    assert [answer["status"] for answer in answers] == ["received", "duplicate", "duplicate"]
+    assert [answer["warning"] for answer in answers] == [None] * 3
+    assert len(await all_processed(desk)) == 1
 
 
 @pytest.mark.parametrize("name", ["id", "order_id"])

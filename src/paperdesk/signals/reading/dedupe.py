@@ -18,6 +18,8 @@ class DedupeKey(NamedTuple):
 
     key: str
     for_ever: bool
+    is_named: bool = False
+    """Whether it is an id that the sender gave: another body may come under it."""
 
 
 def dedupe_key(delivery: Delivery, index: int = 0, header_key: str | None = None) -> DedupeKey:
@@ -37,7 +39,9 @@ def dedupe_key(delivery: Delivery, index: int = 0, header_key: str | None = None
     alone = own is not None and not delivery.shares_id
     repeated = sum(each.explicit_id == own for each in delivery.signals) > 1
     several = len(delivery.signals) > 1 and (not alone or repeated)
-    return DedupeKey(f"{_ID}:{_digest(named)}{f'#{index}' if several else ''}", for_ever=True)
+    return DedupeKey(
+        f"{_ID}:{_digest(named)}{f'#{index}' if several else ''}", for_ever=True, is_named=True
+    )
 
 
 def _digest(text: str) -> str:

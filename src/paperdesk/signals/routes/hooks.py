@@ -29,6 +29,10 @@ from paperdesk.signals.signing import SIGNATURE, TIMESTAMP
 router = slice_router(prefix="", tags=["signals"], keyless=True, any_query=True)
 """Senders that cannot be mended send here: what stands around an alert must not lose it."""
 
+_OTHER_BODY: Final = (
+    "Another body came under this id before, and this one was not executed. Send each alert under "
+    "an id of its own."
+)
 _REFUSED: Final = (
     NotUnderstood,
     Unauthenticated,
@@ -112,10 +116,11 @@ async def _receive(request: Request, tokens: list[str]) -> Response:
     key, signed = only_key(request), signature_of(request)
     stored = await intake.receive(webhook, tokens, raw, key, signed)
     if len(stored) == 1 and _was_not_understood(stored[0]):
-        raise NotUnderstood(
+        kept = (
             f"{stored[0].error} The alert is kept as signal {stored[0].signal_id}, and can be "
             "replayed."
         )
+        raise NotUnderstood(f"{_OTHER_BODY} It was: {kept}" if stored[0].other_body else kept)
     return Reply(_answer(stored))
 
 
@@ -139,4 +144,5 @@ def _delivered(stored: Stored) -> DeliveredSignal:
             outcome=stored.outcome,
             error=stored.error,
         ),
+        warning=_OTHER_BODY if stored.other_body else None,
     )
