@@ -3,37 +3,15 @@
 What is written is looked over as a whole first: nearly always there is nothing.
 """
 
-import re
 from typing import Any, Final, cast
 
 import msgspec
 
-from paperdesk.redaction import REDACTED, without_secrets
+from paperdesk.redaction import NAMED_BY, REDACTED, names_a_secret, without_secrets
 
-_NAME: Final = re.compile(
-    r"(?:token|secret|password|passwd|passphrase|credential|authorization|cookie|signature|bearer)"
-    r"|(?:^|[_-]|[aA]pi)[kK]eys?(?:$|[_-](?:hash|secret|value))",
-    re.IGNORECASE,
-)
-"""Names of what is a secret; `key_id` or `token_id` is none."""
-
-_HARMLESS: Final = re.compile(r"(?:_id|_ids|_name|_version|_count|_at)$", re.IGNORECASE)
-
-_WORDS: Final = (
-    b"token",
-    b"secret",
-    b"passw",
-    b"passphrase",
-    b"credential",
-    b"authorization",
-    b"cookie",
-    b"signature",
-    b"bearer",
-    b"key",
-    b"pd_",
-    b"whsec_",
-    b"://",
-    b"/hooks/",
+_SIGNS: Final = (
+    *(sign.encode() for sign in NAMED_BY),
+    *(b"pd_", b"whsec_", b"://", b"/hooks/"),
 )
 _OF_A_SECRET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _APART: Final = bytes(byte if byte in _OF_A_SECRET else 32 for byte in range(256))
@@ -52,7 +30,7 @@ def may_hold_secrets(text: str) -> bool:
     """
     encoded = text.encode()
     lower = encoded.lower()
-    if any(word in lower for word in _WORDS):
+    if any(sign in lower for sign in _SIGNS):
         return True
     words = encoded.translate(_APART).split()
     # Small letters alone are an id or a hash, which stand in every line.
@@ -67,12 +45,8 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {
             without_secrets(name): REDACTED
-            if inner is not None and _is_secret(name)
+            if inner is not None and names_a_secret(name)
             else _cleaned(inner)
             for name, inner in cast("dict[str, Any]", value).items()
         }
     return value
-
-
-def _is_secret(name: str) -> bool:
-    return bool(_NAME.search(name)) and not _HARMLESS.search(name)

@@ -38,6 +38,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
     [
         *("token", "webhook_token", "token_hash", "secret", "client_secret", "signing_secret"),
         *("key", "api_key", "apiKey", "API-Key", "key_hash", "password", "Authorization", "cookie"),
+        *("pwd", "passwd", "pass", "auth", "pin", "userPwd", "db_pass", "x-auth", "pinCode"),
     ],
 )
 def test_what_stands_under_the_name_of_a_secret_is_taken_out(name: str) -> None:
@@ -48,7 +49,13 @@ def test_what_stands_under_the_name_of_a_secret_is_taken_out(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["key_id", "token_id", "key_name", "monkey", "signing_version"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("key_id", "token_id", "key_name", "monkey", "signing_version", "signature_required"),
+        *("pass_count", "spin", "pinbar", "author", "idempotency_key"),
+    ],
+)
 def test_what_only_sounds_like_one_stays(name: str) -> None:
     text = json.dumps({name: "anything"})
     assert json.loads(without_secrets_in(text)) == {name: "anything"}

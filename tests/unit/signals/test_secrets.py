@@ -14,7 +14,8 @@ ALERT = {"ticker": "AAPL", "action": "buy", "quantity": 1}
 NAMES = (
     *("secret", "passphrase", "password", "key", "token", "apikey", "api_key", "API-Secret"),
     *("signalToken", "connector_secret", "email_token", "webhookToken", "privateKey"),
-    *("my_bot_token", "desk password", "twoFactorSecret"),
+    *("my_bot_token", "desk password", "twoFactorSecret", "pwd", "passwd", "pass", "auth", "pin"),
+    *("Authorization", "userPwd", "db_pass", "x-auth", "auth_key", "pinCode", "USER_PIN", "oauth"),
 )
 
 BODIES: dict[str, Any] = {
@@ -29,6 +30,7 @@ BODIES: dict[str, Any] = {
     "copied beside JSON": f'{{"ticker":"AAPL","token":"{HIDE}"}} and x={HIDE}',
     "broken off": f'{{"ticker":"AAPL","token":"{HIDE}',
     "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{HIDE}"}}',
+    "said shortly in a text": {**ALERT, "note": f"see: pwd={HIDE} pin: {HIDE}"},
     "in a form": f"token={HIDE}&symbol=AAPL&action=buy",
     "copied in a form": f"note={HIDE}&symbol=AAPL&action=buy&token={HIDE}",
     "JSON in a form": f"payload=%7B%22ticker%22%3A%22AAPL%22%2C%22key%22%3A%22{HIDE}%22%7D",
@@ -95,3 +97,25 @@ def test_secret_in_what_is_no_text_is_hidden() -> None:
     assert HIDE in delivery.secrets
     assert HIDE.encode() not in delivery.redacted
     assert b"\xff" in delivery.redacted
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "pass_count",
+            "spin",
+            "pinbar",
+            "pin_bar",
+            "author",
+            "bypass",
+            "high_pass",
+            "authored_by",
+        ),
+        *("idempotency_key", "key_level", "compass", "keyword", "token_id", "passed", "opinion"),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_kept(name: str) -> None:
+    raw = body({**ALERT, name: HIDE, "note": f"{name}={HIDE}"})
+    delivery = read_body(raw)
+    assert (delivery.redacted, delivery.secrets) == (raw, ())

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, unquote_plus
 
+from paperdesk.redaction import names_a_secret
 from paperdesk.signals.reading.alerts import Reading
 from paperdesk.signals.reading.model import Delivery, NotUnderstood, Understood
 from paperdesk.signals.reading.parsing import NotJson, canonical, mend, parse
-from paperdesk.signals.reading.secrets import HIDDEN, Redaction, is_secret
+from paperdesk.signals.reading.secrets import HIDDEN, Redaction
 from paperdesk.signals.reading.several import MOST, read_value
 from paperdesk.signals.reading.text_forms.hiding import hide
 from paperdesk.signals.reading.text_forms.reading import read_text
@@ -97,7 +98,7 @@ class _Body:
             return self._delivery(HIDDEN, None, [NotUnderstood(reason=reason)])
         given = [_pair(piece) for piece in pieces if piece]
         for name, value in given:
-            if is_secret(name):
+            if names_a_secret(name):
                 self._redaction.note(value)
             else:
                 # Finds what is secret within it, before any of its copies is looked for.
@@ -105,13 +106,15 @@ class _Body:
         fields = [
             (
                 self._redaction.of(name),
-                HIDDEN if value and is_secret(name) else self._redaction.of(value),
+                HIDDEN if value and names_a_secret(name) else self._redaction.of(value),
             )
             for name, value in given
         ]
         whole = self._text if fields == given else "&".join(_quoted(*pair) for pair in fields)
         documents = [value for _, value in fields if value.lstrip()[:1] in {"{", "["}]
-        others = [name for name, value in fields if value not in documents and not is_secret(name)]
+        others = [
+            name for name, value in fields if value not in documents and not names_a_secret(name)
+        ]
         if len(documents) == 1 and not others:
             return self._json(documents[0], whole)
         said = {harmless(name): harmless(value) for name, value in fields}

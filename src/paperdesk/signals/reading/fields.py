@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
+from paperdesk.redaction import names_a_secret
 from paperdesk.signals.reading.amounts import Blank, Number, Unreadable, read_number
-from paperdesk.signals.reading.secrets import is_secret
 from paperdesk.signals.reading.texts import clean, fold
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class Fields:
             if folded not in self._used
             and folded not in INFORMATIVE
             and not folded.startswith("plot")
-            and not is_secret(name)
+            and not names_a_secret(name)
             and _says_something(value)
         ][:_MOST_NAMED]
 

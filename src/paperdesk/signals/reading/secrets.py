@@ -5,19 +5,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from paperdesk.signals.reading.texts import fold
+from paperdesk.redaction import NAMED_BY, names_a_secret
 
 HIDDEN: Final = "…"
 """What stands where a secret stood. It keeps the form of the body, so it can be read again."""
-
-_NAMES: Final = (
-    *("secret", "passphrase", "password", "passwd", "key", "token", "api_key", "api_secret"),
-    *("signal_token", "connector_secret", "email_token", "webhook_token", "webhook_secret"),
-    *("access_token", "access_key", "secret_key", "private_key", "client_secret", "auth_token"),
-    *("api_token", "bot_token", "authorization", "license_id"),
-)
-_FOLDED: Final = frozenset(fold(name) for name in _NAMES)
-_ENDINGS: Final = ("secret", "token", "password", "passphrase", "apikey", "privatekey")
 
 _TOKEN: Final = re.compile(
     r'(?P<string>"(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z))'
@@ -29,14 +20,9 @@ _BARE: Final = r"[^\s,;&|(){}\[\]\"'\\]+"
 _QUOTED: Final = r"\"[^\"\\\n]*\"|'[^'\\\n]*'"
 
 
-def _assigned(value: str) -> re.Pattern[str]:
-    names = (name.replace("_", "[_-]?") for name in sorted(_NAMES, key=len, reverse=True))
-    name = rf"(?<![A-Za-z0-9_-])(?:{'|'.join(names)})"
-    return re.compile(rf"{name}\s{{0,8}}[=:]\s{{0,8}}(?P<value>{value})", re.IGNORECASE)
-
-
-_IN_TEXT: Final = _assigned(f"{_QUOTED}|{_BARE}")
-_IN_JSON: Final = _assigned(_BARE)
+_NAMED: Final = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})\s{0,8}[=:]\s{0,8}")
+_IN_TEXT: Final = re.compile(f"{_QUOTED}|{_BARE}")
+_IN_JSON: Final = re.compile(_BARE)
 """In JSON a quote ends the string that the pair stands in."""
 
 _COPIED_FROM: Final = 8
@@ -46,7 +32,7 @@ _MOST: Final = 200
 """Of a body with more secrets nothing is kept, so that looking for their copies takes no time."""
 
 _decoder: Final = json.JSONDecoder(strict=False)
-_MAY_NAME_SECRET: Final = re.compile(r"secret|pass|key|token|auth|license|\\", re.IGNORECASE)
+_MAY_NAME_SECRET: Final = re.compile("|".join([*NAMED_BY, r"\\"]), re.IGNORECASE)
 """What a text must have for one of its fields to be secret: most alerts have none of it."""
 
 
@@ -77,12 +63,6 @@ def string_of(token: str) -> str:
     return value if isinstance(value, str) else token
 
 
-def is_secret(name: str) -> bool:
-    """Say whether a field of this name holds what nobody may see."""
-    folded = fold(name)
-    return folded in _FOLDED or folded.endswith(_ENDINGS)
-
-
 class Redaction:
     """A text without its secrets, and what they were."""
 
@@ -102,7 +82,7 @@ class Redaction:
             text = text.replace(secret, HIDDEN)
         if _MAY_NAME_SECRET.search(text):
             text = self._fields(text)
-            text = (_IN_JSON if _like_json(text) else _IN_TEXT).sub(self._pair, text)
+            text = self._pairs(text, _IN_JSON if _like_json(text) else _IN_TEXT)
         if len(self.found) > _MOST:
             return HIDDEN
         return self._copies(text)
@@ -124,7 +104,7 @@ class Redaction:
                 and before is not None
                 and previous.text == ":"
                 and before.kind == "string"
-                and is_secret(string_of(before.text))
+                and names_a_secret(string_of(before.text))
             ):
                 opens = token.kind == "mark" and token.text in "{["
                 if opens or (token.kind != "mark" and token.text not in {'""', "null"}):
@@ -138,14 +118,20 @@ class Redaction:
             before, previous = previous, token
         return "".join([*pieces, text[kept:]])
 
-    def _pair(self, match: re.Match[str]) -> str:
-        value = match["value"]
-        bare = value.strip("\"'")
-        if not bare or bare == HIDDEN:
-            return match[0]
-        self.note(bare)
-        start = match.start("value") - match.start()
-        return match[0][:start] + value.replace(bare, HIDDEN)
+    def _pairs(self, text: str, value: re.Pattern[str]) -> str:
+        """Hide the values of pairs such as `token=…` in a text."""
+        pieces: list[str] = []
+        kept = 0
+        for named in _NAMED.finditer(text):
+            if named.start() < kept or not names_a_secret(named[1]):
+                continue
+            said = value.match(text, named.end())
+            bare = said[0].strip("\"'") if said else ""
+            if said and bare and bare != HIDDEN:
+                self.note(bare)
+                pieces += [text[kept : said.start()], said[0].replace(bare, HIDDEN)]
+                kept = said.end()
+        return "".join([*pieces, text[kept:]])
 
     def _copies(self, text: str) -> str:
         """Hide the secrets where they stand again, in the strings of JSON or anywhere in a text."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paperdesk.signals.reading.secrets import is_secret
+from paperdesk.redaction import names_a_secret
 from paperdesk.signals.reading.texts import clean, fold
 from paperdesk.signals.reading.words import ACCEPTED, word_of
 
@@ -29,7 +29,7 @@ def autoview(text: str) -> Alerts | None:
     rows = [_pairs(line.split(" #")[0], _AUTOVIEW) for line in _lines(text)]
     if not rows or any(row is None for row in rows):
         return None
-    said = [row for row in rows if row and not all(is_secret(name) for name in row)]
+    said = [row for row in rows if row and not all(names_a_secret(name) for name in row)]
     if not said or not any({"s", "b", "c"} & row.keys() for row in said):
         return None
     return [_autoview(row) for row in said]
@@ -95,7 +95,7 @@ def _pairs(line: str, known: frozenset[str]) -> dict[str, str] | None:
         if match is None:
             return None
         name = fold(match[1])
-        if name in found or not (name in known or is_secret(name)):
+        if name in found or not (name in known or names_a_secret(name)):
             return None
         found[name] = match[2]
     return found
