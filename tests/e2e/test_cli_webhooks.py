@@ -268,11 +268,16 @@ def test_the_kill_switch_is_shown_and_turned(cli: Program, desk: FakeDesk) -> No
     desk.answers("[]")
     assert cli("killswitch").out.startswith("Off: signals trade.")
     desk.answers(
-        '[{"account_id": null, "since": "2026-11-22T02:59:58.624017Z", "reason": "wild"},'
-        ' {"account_id": "momentum", "since": "2026-11-22T02:59:58.624017Z", "reason": null}]'
+        '[{"account_id": null, "webhook_id": null, "webhook_name": null, "by": "desk",'
+        '  "since": "2026-11-22T02:59:58.624017Z", "reason": "wild"},'
+        ' {"account_id": "momentum", "webhook_id": null, "webhook_name": null, "by": "account",'
+        '  "since": "2026-11-22T02:59:58.624017Z", "reason": null},'
+        f' {{"account_id": "a", "webhook_id": "{ID}", "webhook_name": "Breakout", "by": null,'
+        '  "since": null, "reason": null}]'
     )
     told = cli("killswitch").out
-    assert ("the whole desk" in told, "account momentum" in told, "wild" in told) == (True,) * 3
+    for text in ("the whole desk", "account momentum", "wild", ID, "(Breakout)"):
+        assert text in told
 
     for arguments, body, answer, said in (
         (["on", "--cancel-orders", "--reason", "wild"],

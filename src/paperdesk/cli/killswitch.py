@@ -15,7 +15,8 @@ killswitch = App(
     help_epilogue="""\
 Without --account and --webhook it is that of the whole desk (for a key that is
 limited to an account, that of the account). What waits in the queue while it is
-on is refused, not postponed.
+on is refused, not postponed. What the desk's administrator turned on, nobody else
+turns off.
 
 Examples:
   paperdesk killswitch
@@ -26,11 +27,21 @@ Examples:
 
 
 class _Switch(msgspec.Struct):
-    """A switch that is on."""
+    """A switch that is on, or a webhook that is off."""
 
     account_id: str | None
-    since: str
+    webhook_id: str | None
+    webhook_name: str | None
+    by: str | None
+    since: str | None
     reason: str | None
+
+    @property
+    def of(self) -> str:
+        """What it stops."""
+        if self.webhook_id:
+            return f"webhook {clean(self.webhook_id)} ({clean(self.webhook_name)})"
+        return f"account {clean(self.account_id)}" if self.account_id else "the whole desk"
 
 
 class _Turned(msgspec.Struct):
@@ -59,7 +70,7 @@ _DESK: Final = Which()
 
 @killswitch.default
 def show_switches(*, options: Shown = SHOWN) -> None:
-    """Show the switches that are on."""
+    """Show the switches that are on, and the webhooks that are off."""
     with Desk(options) as desk:
         answer = desk.get("/api/killswitch")
         if options.json:
@@ -67,12 +78,11 @@ def show_switches(*, options: Shown = SHOWN) -> None:
             return
         found = answer.read(list[_Switch])
     if not found:
-        say("Off: signals trade. (A webhook that is off: paperdesk webhook list)")
+        say("Off: signals trade.")
         return
-    rows = table("On for", "Since (UTC)", "~Reason")
+    rows = table("~On for", "Since (UTC)", "By", "~Reason")
     for one in found:
-        of = f"account {clean(one.account_id)}" if one.account_id else "the whole desk"
-        rows.add_row(of, instant(one.since), clean(one.reason))
+        rows.add_row(one.of, instant(one.since or ""), clean(one.by), clean(one.reason))
     screen().print(rows)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from paperdesk.api.codec import Answer, Ask, Label, Moment, Note
 from paperdesk.api.ids import IdIn
 from paperdesk.models import SignalStatus, Webhook, WebhookMode
+from paperdesk.signals.killswitch import Authority
 from paperdesk.signals.reading.model import NotUnderstood, Understood
 from paperdesk.signals.terms import Limits, Taking, limits_of, taking_of
 
@@ -181,11 +182,17 @@ class KillswitchAnswer(Answer):
 
 
 class SwitchAnswer(Answer):
-    """A switch that is on: of an account, or of the whole desk where there is none."""
+    """A switch that is on: of a webhook, of an account, or of the whole desk where neither is."""
 
     account_id: str | None
-    since: Moment
-    reason: Annotated[str | None, Field(examples=["It runs wild."])]
+    webhook_id: Annotated[str | None, Field(description="A webhook that is off")] = None
+    webhook_name: str | None = None
+    by: Annotated[
+        Authority | None,
+        Field(description="Who turned it on: what the desk did only its administrator undoes"),
+    ] = None
+    since: Annotated[Moment | None, Field(description="null for a webhook")] = None
+    reason: Annotated[str | None, Field(examples=["It runs wild."])] = None
 
 
 def webhook_answer(webhook: Webhook) -> WebhookAnswer:

@@ -200,6 +200,16 @@ async def current_account(request: Request) -> str:
     Raises NotFound if there is none, or the key may not act on it; InvalidRequest if the request
     names more than one.
     """
+    return await chosen_account(request) or DEFAULT_ACCOUNT
+
+
+@reads("account", "query", "The account's id, where a header cannot be set.")
+@reads("X-Account", "header", "The account's id; the key's, else every one, if left out.")
+async def chosen_account(request: Request) -> str | None:
+    """Return the id of the account that the request names, else the key's; None: no one account.
+
+    Raises as `current_account` does.
+    """
     own = principal_of(request.scope).account_id
     named = set(request.headers.getlist("x-account"))
     if request.scope["query_string"]:
@@ -207,7 +217,9 @@ async def current_account(request: Request) -> str:
     named.discard("")
     if len(named) > 1:
         raise InvalidRequest("The request names several accounts. Name one, in one place.")
-    chosen = named.pop() if named else own or DEFAULT_ACCOUNT
+    if not named:
+        return own
+    chosen = named.pop()
     if own is not None:
         is_known = chosen == own
     else:

@@ -269,7 +269,7 @@ async def test_a_switch_outlives_a_second_turn_and_keeps_its_first_reason(
     await pass_time(timed, 60)
     await turn(timed, on=True, reason="second")
     (shown,) = (await timed.get("/api/killswitch")).json()
-    assert shown == {"account_id": None, "since": "2026-11-20T15:00:00Z", "reason": "first"}
+    assert (shown["since"], shown["reason"]) == ("2026-11-20T15:00:00Z", "first")
     assert len(await audited(timed, "killswitch.")) == 1
 
 

@@ -70,13 +70,14 @@ async def test_who_may_only_manage_webhooks_makes_no_trade_through_one(desk: Des
     delivered = await desk.post(f"/hooks/{proposing.json()['token']}", content=content)
     signal = f"/api/signals/{delivered.json()['signal_id']}"
     span = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+    account = {"account_id": "default"}
     tries: list[tuple[str, str, object]] = [
         ("POST", "/api/webhooks", body),
         ("PATCH", path, {"mode": "execute"}),
         ("POST", f"/api/webhooks/{trading['id']}/rotate", None),
         ("POST", f"{signal}/replay", None),
         ("POST", "/api/signals/replay", span),
-        ("POST", "/api/killswitch", {"on": True, "cancel_orders": True}),
+        ("POST", "/api/killswitch", {"on": True, "cancel_orders": True, **account}),
         ("POST", f"{signal}/approve", None),
     ]
     allowed: list[tuple[str, str, object]] = [
@@ -84,8 +85,8 @@ async def test_who_may_only_manage_webhooks_makes_no_trade_through_one(desk: Des
         ("PATCH", path, {"name": "y", "mode": "record"}),
         ("POST", f"{path}/rotate", None),
         ("PATCH", f"/api/webhooks/{trading['id']}", {"enabled": False}),
-        ("POST", "/api/killswitch", {"on": True}),
-        ("POST", "/api/killswitch", {"on": False}),
+        ("POST", "/api/killswitch", {"on": True, **account}),
+        ("POST", "/api/killswitch", {"on": False, **account}),
     ]
     alone, both = [
         bearer((await make_key(desk, *scopes, by=admin["Authorization"].split()[1]))["key"])
