@@ -39,6 +39,7 @@ from paperdesk.signals.inbox import SIGNALS, Inbox
 from paperdesk.signals.intake import Intake
 from paperdesk.signals.signing import Signer
 from paperdesk.signals.telling import SignalTeller
+from paperdesk.signals.windows import WindowPruner
 from paperdesk.users.access import Access
 from paperdesk.users.addresses import networks
 
@@ -202,6 +203,7 @@ class Desk:
         """Say what the one process does that leads, and what the others do."""
         leadership, market = self.leadership, self.market
         thinner = SnapshotThinner(self.database, self.clock, self.standing.is_open)
+        windows = WindowPruner(self.database, self.clock, self.standing.is_open)
         margin = MarginWatch(
             self.database,
             self.ledger,
@@ -214,6 +216,7 @@ class Desk:
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
         leadership.while_leading("thinning", lambda: thinner.run(leadership))
+        leadership.while_leading("windows", lambda: windows.run(leadership))
         leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
         leadership.while_leading("margin", margin.run)
         leadership.while_leading("proof", self.keeper.run)

@@ -22,6 +22,8 @@ _WALL_CLOCK: Final[dict[str, Any]] = {
 }
 _SHORTEST_WINDOW: Final = 15
 """TradingView resends for so long."""
+LONGEST_WINDOW: Final = 86_400
+"""Seconds: longer than a day nobody sends the same alert again."""
 
 
 class Weekday(StrEnum):
@@ -167,7 +169,7 @@ class Taking(_Kept):
         int,
         Field(
             ge=_SHORTEST_WINDOW,
-            le=86_400,
+            le=LONGEST_WINDOW,
             description="Seconds in which equal bodies without a time are one signal",
         ),
     ] = WINDOW
