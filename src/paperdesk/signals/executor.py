@@ -15,7 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Executable, Table, event, literal_column, select, update
+from sqlalchemy import Executable, Table, event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.audit.actor import Actor, ActorKind, acting
@@ -31,13 +31,10 @@ from paperdesk.runtime.leader import Leadership
 from paperdesk.runtime.tasks import happens_within
 from paperdesk.signals.execution import ExecuteSignal
 from paperdesk.signals.inbox import notify
+from paperdesk.signals.queue import turns_in
 
-AT_ONCE: Final = 64
-"""Signals taken from the queue at once: as many as the ledger books in one transaction."""
 PATIENCE: Final = 1.0
 """Seconds after which the queue is looked at though nobody told of a signal."""
-_LOOKED_AT: Final = 1_000
-"""Signals read at once, in search of those whose turn it is."""
 _PAUSE: Final = timedelta(seconds=1)
 CROWD: Final = 4
 """Deliveries that wait to be kept at once in a burst, and else hardly ever."""
@@ -178,23 +175,20 @@ class Executor:
         return list(claimed.values())
 
     async def _next(self) -> dict[int, _Claimed]:
-        """Return those whose turn it is. As many as wait before them are passed over."""
+        """Return those whose turn it is."""
         now = self._venue.clock.now()
         waiting: set[tuple[str, str]] = set()
         claimed: dict[int, _Claimed] = {}
-        after = 0
         async with self._database.read() as session:
-            while rows := (await session.execute(_queued(after))).all():
-                for row in rows:
-                    queue = (row.webhook_id, row.ticker)
-                    is_early = row.next_attempt_at is not None and row.next_attempt_at > now
-                    if row.lease is not None or is_early or queue in waiting:
-                        waiting.add(queue)
-                        continue
-                    claimed[row.id] = _Claimed(row.signal_id, row.user_id, *queue)
-                    if len(claimed) == AT_ONCE:
-                        return claimed
-                after = rows[-1].id
+            ids = (await session.scalars(turns_in(self._database.dialect), {"now": now})).all()
+            rows = (await session.execute(_rows_of(ids))).all()
+        for row in rows:
+            queue = (row.webhook_id, row.ticker)
+            is_early = row.next_attempt_at is not None and row.next_attempt_at > now
+            if row.lease is not None or is_early or queue in waiting:
+                waiting.add(queue)
+            else:
+                claimed[row.id] = _Claimed(row.signal_id, row.user_id, *queue)
         return claimed
 
     async def _submit(self, signal: _Claimed, unpriced: PaperdeskError | None) -> None:
@@ -234,8 +228,8 @@ class Executor:
             await session.execute(update(_SIGNALS).where(*mine).values(**change))
 
 
-def _queued(after: int) -> Executable:
-    """Return the query for the next signals in the queue."""
+def _rows_of(ids: Sequence[int]) -> Executable:
+    """Return the query for signals, in their order."""
     return (
         select(
             _SIGNALS.c.id,
@@ -246,9 +240,6 @@ def _queued(after: int) -> Executable:
             _SIGNALS.c.lease,
             _SIGNALS.c.next_attempt_at,
         )
-        # Written out, as in the index over those that wait: the others are never looked at.
-        .where(literal_column(f"status = '{SignalStatus.queued}'"), _SIGNALS.c.id > after)
-        .where(_SIGNALS.c.webhook_id.is_not(None))
+        .where(_SIGNALS.c.id.in_(ids))
         .order_by(_SIGNALS.c.id)
-        .limit(_LOOKED_AT)
     )
