@@ -1,17 +1,9 @@
-"""The whole desk on both databases, and its feed."""
-
-from collections.abc import AsyncIterator
+"""The feed of the whole desk."""
 
 import pytest
 
 from paperdesk.events.feed import Feed
-from support.desk import DeskClient, open_desk
-
-
-@pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[DeskClient]:
-    async with open_desk(database_url) as client:
-        yield client
+from support.desk import DeskClient
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The whole desk on both databases."""
+"""The whole desk in the test's own process, for folders that make no desk of their own."""
 
 from collections.abc import AsyncIterator
 
