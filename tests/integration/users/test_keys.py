@@ -127,6 +127,20 @@ async def test_a_key_that_was_revoked_opens_nothing_more_and_stays_revoked(
     assert (await desk.delete(f"/api/keys/{NEVER}", headers=bearer(admin))).status_code == 404
 
 
+async def test_a_key_that_was_used_just_now_opens_nothing_once_it_is_revoked_or_rotated_away(
+    timed: DeskClient,
+) -> None:
+    """Time stands: nothing that is remembered for a moment runs out."""
+    admin = bearer(await make_admin(timed))
+    for method, path, body in (("DELETE", "", None), ("POST", "/rotate", {"grace_seconds": 0})):
+        made = await make_key(timed, "read", by=admin["Authorization"].split()[1])
+        key = bearer(made["key"])
+        assert (await timed.get("/api/portfolio", headers=key)).status_code == 200
+        where = f"/api/keys/{made['id']}{path}"
+        assert (await timed.request(method, where, json=body, headers=admin)).is_success
+        assert (await timed.get("/api/portfolio", headers=key)).status_code == 401
+
+
 async def test_rotated_both_keys_open_until_the_grace_is_over(timed: DeskClient) -> None:
     clock: SleeplessClock = timed.app.state.desk.clock
     admin = await make_admin(timed)
