@@ -26,7 +26,7 @@ test-lowest: .venv-lowest/.dev ## The tests within one process, on the oldest ve
 	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
 	.venv-lowest/bin/pytest $(IN_PARALLEL) -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning" \
-		--ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model
+		--one-database --ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model
 
 soak: soak-model soak-crash soak-signals ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000
 
