@@ -28,7 +28,7 @@ from paperdesk.errors import (
     UnknownOutcome,
 )
 from paperdesk.ledger.lane.writer import Booked, Ledger
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import Order, Position
 from paperdesk.users.access import current_account
 

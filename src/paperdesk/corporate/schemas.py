@@ -13,7 +13,7 @@ from paperdesk.corporate.booking import Acted, Notice
 from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
 from paperdesk.ledger.booking import money
 from paperdesk.ledger.schemas import JournalAdjustment, JournalMovement, JournalTrade
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import CashMovement
 from paperdesk.orders.schemas import Shares, UnitPrice
 

@@ -40,7 +40,7 @@ from paperdesk.ledger.schemas import (
     JournalTrade,
     journal_entry,
 )
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import CashMovementKind, Side
 from paperdesk.users.access import Account, current_account
 

@@ -10,7 +10,7 @@ from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.errors import PaperdeskError
 from paperdesk.market.queries import tickers_of_the_books
-from paperdesk.market.quotes import TICKER
+from paperdesk.market.tickers import TICKER
 
 _READ_AGAIN = timedelta(seconds=3)
 _MOST_ASKED = 1_000

@@ -16,17 +16,16 @@ from paperdesk.market.demand import Demand
 from paperdesk.market.following import PRICES, WANTED, Follower
 from paperdesk.market.known import KnownTickers
 from paperdesk.market.quotes import (
-    TICKER,
     PriceSource,
     Quote,
     QuoteBoard,
     SourceUnavailable,
     Tick,
-    parse_ticker,
 )
 from paperdesk.market.recorder import Recorder
 from paperdesk.market.simulator import Simulator
 from paperdesk.market.stream import PriceStream, price_event
+from paperdesk.market.tickers import TICKER, parse_ticker
 from paperdesk.runtime.leader import Leadership
 from paperdesk.runtime.tasks import happens_within
 

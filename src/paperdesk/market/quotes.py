@@ -1,7 +1,6 @@
 """Quotes: the latest price of each ticker, how old it is, and where prices come from."""
 
 import asyncio
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,25 +9,12 @@ from typing import Protocol
 
 from paperdesk.clock import Clock
 from paperdesk.db.types import EXACT
-from paperdesk.errors import InvalidRequest
 
-TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.-][A-Z0-9]{1,6})?")
 SMALLEST_PRICE = Decimal("0.000000001")
 LARGEST_PRICE = Decimal(1_000_000_000)
 _PERCENT_PLACES = Decimal("0.0001")
 _PRICE_PLACES = Decimal("0.000000001")
 _LEAST_PATIENCE = timedelta(seconds=10)
-
-
-def parse_ticker(text: str) -> str:
-    """Return a ticker upper-cased. Raises InvalidRequest if it is not of the documented form."""
-    ticker = text.upper() if text.isascii() else ""
-    if not TICKER.fullmatch(ticker):
-        raise InvalidRequest(
-            "A ticker is 1 to 10 letters and digits that begin with a letter, and may end in a dot "
-            "or dash with 1 to 6 more, such as AAPL, BRK.B or BTC-USD."
-        )
-    return ticker
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from paperdesk.errors import InvalidRequest, PriceUnavailable, UnknownTicker
 from paperdesk.market.bars import Bar, Timeframe
 from paperdesk.market.feed import Market
 from paperdesk.market.history import bars_of
-from paperdesk.market.quotes import parse_ticker
 from paperdesk.market.schemas import BarAnswer, PriceAnswer, price_written
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.settings import Settings
 
 router = slice_router(tags=["prices"])

@@ -10,7 +10,8 @@ from struct import Struct
 
 from paperdesk.clock import Clock
 from paperdesk.market.listings import listing_of
-from paperdesk.market.quotes import TICKER, Tick
+from paperdesk.market.quotes import Tick
+from paperdesk.market.tickers import TICKER
 
 _TICKS_A_YEAR = 252 * 6.5 * 3600 * 2
 _MARKET_SHARE = 0.3

@@ -13,7 +13,7 @@ from paperdesk.api.scopes import Scope
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.orders.commands.close_position import ClosePosition
 from paperdesk.orders.commands.place_order import Sender
 from paperdesk.orders.placing import why_unpriced

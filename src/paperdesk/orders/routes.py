@@ -40,7 +40,7 @@ from paperdesk.ledger.lane.writer import Booked, Ledger
 from paperdesk.ledger.queries import Span
 from paperdesk.ledger.schemas import TradeAnswer
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import OrderType, Side
 from paperdesk.orders.commands.cancel_orders import CancelOrder, CancelOrders
 from paperdesk.orders.commands.place_order import Placed, PlaceOrder, Sender

@@ -19,7 +19,7 @@ from paperdesk.api.problems import Problem, describe
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger import booking
 from paperdesk.ledger.schemas import TradeAnswer
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import (
     Order,
     OrderClass,

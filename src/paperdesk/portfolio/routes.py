@@ -18,7 +18,7 @@ from paperdesk.errors import (
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.schemas import trade_fields
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.orders.commands.place_order import PlaceOrder, Sender
 from paperdesk.orders.placing import place, why_unpriced
 from paperdesk.orders.routes import REFUSED, SOURCE

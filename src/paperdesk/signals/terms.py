@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from paperdesk.api.codec import AmountIn, Text
 from paperdesk.errors import InvalidRequest
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import Side, Webhook
 from paperdesk.signals.reading.model import QuantityKind
 

@@ -10,7 +10,8 @@ from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.api.scopes import Scope
 from paperdesk.errors import InvalidRequest, NotFound, PriceUnavailable, UnknownTicker
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import QuoteBoard, parse_ticker
+from paperdesk.market.quotes import QuoteBoard
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import WatchlistEntry
 from paperdesk.users.access import Account
 from paperdesk.watchlist import service

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from paperdesk.clock import ManualClock
 from paperdesk.errors import InvalidRequest
-from paperdesk.market.quotes import Quote, QuoteBoard, Tick, parse_ticker
+from paperdesk.market.quotes import Quote, QuoteBoard, Tick
+from paperdesk.market.tickers import parse_ticker
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

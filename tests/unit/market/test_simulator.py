@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paperdesk.clock import ManualClock
-from paperdesk.market.quotes import TICKER, usable
+from paperdesk.market.quotes import usable
 from paperdesk.market.simulator import Simulator
+from paperdesk.market.tickers import TICKER
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 TICKERS = st.from_regex(TICKER, fullmatch=True)

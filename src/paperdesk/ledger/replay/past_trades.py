@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from paperdesk.db.types import EXACT, MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, format_utc
 from paperdesk.errors import InvalidRequest
 from paperdesk.ledger import booking
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import Side
 
 REQUIRED: Final = ("ticker", "side", "quantity", "price", "executed_at")

@@ -11,7 +11,7 @@ from paperdesk.api.pages import Bound
 from paperdesk.api.problems import problems
 from paperdesk.errors import InvalidRequest, NotFound, PriceUnavailable, UnknownTicker
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.portfolio.history import Range, span_of
 from paperdesk.portfolio.performance.parts import SOURCE, STRATEGY
 from paperdesk.portfolio.performance.schemas import (

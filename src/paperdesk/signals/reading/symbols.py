@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from paperdesk.market.quotes import TICKER
+from paperdesk.market.tickers import TICKER
 from paperdesk.signals.reading.amounts import Unreadable
 from paperdesk.signals.reading.texts import clean
 

@@ -28,7 +28,7 @@ from paperdesk.audit.trail import Action, Line, note
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, InvalidRequest, InvalidState, NotFound, UnknownOutcome
 from paperdesk.events.feed import Feed
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import Signal, SignalStatus, Webhook
 from paperdesk.signals.arriving import Stored
 from paperdesk.signals.queries import Wanted, signal_of, signals_of
