@@ -1,0 +1,77 @@
+"""Any table whose columns say what they are, or are said by the person who has it."""
+
+from typing import Final
+
+from paperdesk.imports.formats.format import Format
+from paperdesk.imports.formats.words import instrument_of, kind_of, net_of_cash
+from paperdesk.imports.model import TRADES, ActivityKind, Code, Unreadable
+from paperdesk.imports.numbers import ratio_of
+from paperdesk.imports.rows import ZERO, Row, Said
+
+_COLUMNS: Final = {
+    "at": (
+        *("executedat", "date", "datetime", "tradedate", "timestamp", "tradetime"),
+        *("transactiondate", "activitydate", "time"),
+    ),
+    "time": ("time", "tradetime"),
+    "ticker": ("ticker", "symbol", "code", "instrument"),
+    "kind": ("side", "action", "kind", "buysell", "type", "activitytype", "transactiontype"),
+    "quantity": ("quantity", "qty", "shares", "units"),
+    "price": ("price", "tradeprice", "unitprice", "pricepershare", "executionprice", "value"),
+    "fee": ("fee", "fees", "commission", "ibcommission", "feescomm"),
+    "taxes": ("taxes", "tax", "withholdingtax"),
+    "net": ("netamount", "netcash", "net", "amount", "total", "totalamount"),
+    "ratio": ("ratio", "splitratio"),
+    "currency": ("currency", "ccy", "currencyprimary"),
+    "rate": ("fxrate", "exchangerate"),
+    "account": ("account", "accountid", "accountname", "accountnumber"),
+    "note": ("note", "notes", "comment", "description"),
+    "external_id": ("externalid", "id", "tradeid", "transactionid"),
+    "instrument": ("instrumenttype", "assetclass", "assettype", "securitytype", "assetcategory"),
+}
+
+
+def _read(row: Row) -> Said:
+    quantity, price = row.number("quantity"), row.number("price")
+    fee, taxes, net = row.cost("fee"), row.cost("taxes"), row.number("net")
+    day, clock = row.text("at"), row.text("time")
+    if clock and clock != day:
+        day = f"{day} {clock}"
+    word, ratio = row.text("kind"), row.text("ratio")
+    if not word and quantity:
+        kind = ActivityKind.buy if quantity > 0 else ActivityKind.sell
+    else:
+        kind = kind_of(word)
+    if quantity and quantity < 0 and kind is ActivityKind.buy:
+        reason = "is less than 0, and the row is a purchase"
+        raise Unreadable(Code.CONTRADICTION, reason, "quantity")
+    net = net_of_cash(kind, net, quantity, price, fee + taxes)
+    if kind not in TRADES:
+        fee = taxes = ZERO
+    return Said(
+        kind,
+        row.moment("at", day),
+        row.text("ticker"),
+        quantity,
+        price,
+        fee,
+        taxes,
+        net,
+        ratio_of(ratio) if ratio and kind is ActivityKind.stock_split else None,
+        row.text("currency") or None,
+        row.number("rate"),
+        row.text("external_id"),
+        row.text("account"),
+        row.text("note"),
+        instrument_of(row.text("instrument")),
+    )
+
+
+GENERIC: Final = Format(
+    name="generic",
+    title="A table with a header",
+    needs_fields=frozenset({"at", "ticker", "quantity"}),
+    columns=_COLUMNS,
+    read=_read,
+    json=True,
+)

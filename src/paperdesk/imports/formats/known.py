@@ -1,0 +1,20 @@
+"""All formats that are known."""
+
+from typing import Final
+
+from paperdesk.imports.formats.alpaca import ALPACA
+from paperdesk.imports.formats.fidelity import FIDELITY
+from paperdesk.imports.formats.generic import GENERIC
+from paperdesk.imports.formats.ghostfolio import GHOSTFOLIO_CSV, GHOSTFOLIO_JSON
+from paperdesk.imports.formats.robinhood import ROBINHOOD
+from paperdesk.imports.formats.schwab import SCHWAB
+
+FORMATS: Final = (
+    ALPACA,
+    FIDELITY,
+    GHOSTFOLIO_CSV,
+    GHOSTFOLIO_JSON,
+    ROBINHOOD,
+    SCHWAB,
+    GENERIC,
+)

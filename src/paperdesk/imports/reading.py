@@ -1,0 +1,209 @@
+"""Reads a broker's file: what it is, and what each of its rows says."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import BinaryIO, Final
+
+from paperdesk.imports import documents
+from paperdesk.imports.dates import Dates, date_order
+from paperdesk.imports.detection import find_header, format_of
+from paperdesk.imports.documents import Element
+from paperdesk.imports.formats.format import Format, fold
+from paperdesk.imports.keys import Keys
+from paperdesk.imports.lines import SAMPLE, Line, TextFile
+from paperdesk.imports.model import (
+    DateOrder,
+    DecimalMark,
+    Outcome,
+    ReadOptions,
+    Rejected,
+    Skipped,
+    Unreadable,
+    UnreadableFile,
+)
+from paperdesk.imports.numbers import Numbers, decimal_mark
+from paperdesk.imports.rows import NUMERIC, Row, Sheet, Skip
+from paperdesk.imports.sources import object_cells, object_rows, table_rows, without_content
+from paperdesk.imports.table import Record, records
+from paperdesk.imports.understanding import Understanding
+
+_JSON: Final = re.compile(r'\s*(?:\[\s*[\[{\]]|\{\s*["}])')
+_SAMPLE_ROWS: Final = 20_000
+
+
+@dataclass(slots=True)
+class Reading:
+    """A file that was understood as a whole; its rows are read as they are asked for, once.
+
+    `columns` and `separator` are those of its header, empty for JSON. Decimal mark and order of
+    dates are None as long as no row needed them.
+    """
+
+    format: str
+    title: str
+    encoding: str
+    separator: str
+    columns: tuple[str, ...]
+    _file: TextFile
+    _kind: Format
+    _sheet: Sheet
+    _rows: Iterator[Row | Rejected | Skipped]
+    _understanding: Understanding
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file were read."""
+        return self._file.position
+
+    @property
+    def decimal(self) -> DecimalMark | None:
+        """The decimal mark of its numbers."""
+        return self._sheet.numbers.mark
+
+    @property
+    def date_order(self) -> DateOrder | None:
+        """Whether day or month is first in its dates."""
+        return self._sheet.dates.order
+
+    def rows(self) -> Iterator[Outcome]:
+        """Give what became of each row that is not blank, in the order of the file."""
+        understand, complete = self._kind.read, self._understanding.complete
+        for row in self._rows:
+            if not isinstance(row, Row):
+                yield row
+                continue
+            try:
+                said = understand(row)
+                outcome = said if isinstance(said, Skip) else complete(row, said)
+            except Unreadable as error:
+                name = self._sheet.names.get(error.field or "", error.field)
+                yield _no_row(row) or Rejected(row.line, name, error.code, str(error), row.raw)
+                continue
+            if isinstance(outcome, Skip):
+                yield Skipped(row.line, outcome.code, outcome.reason, row.raw)
+            else:
+                yield outcome
+
+
+def read(source: BinaryIO, options: ReadOptions) -> Reading:
+    """Find out what a file is.
+
+    Raises Question where that takes a person to say, UnreadableFile where it is none of ours.
+    """
+    file = TextFile(source)
+    beginning = file.beginning()
+    if _JSON.match(beginning):
+        return _read_json(file, beginning, options)
+    return _read_table(file, options)
+
+
+def _read_table(file: TextFile, options: ReadOptions) -> Reading:
+    lines = file.lines()
+    sample: list[Line] = []
+    size = 0
+    for line in lines:
+        sample.append(line)
+        size += len(line.text) + 1
+        if size >= SAMPLE or len(sample) >= _SAMPLE_ROWS:
+            break
+    kind, header = find_header(sample, options)
+    behind = len(header.cells)
+    places = {field: header.places.get(field, behind) for field in kind.columns}
+    names = {field: header.cells[place] for field, place in header.places.items()}
+    after = (line for line in sample if line.number > header.line)
+    rows = (
+        row.cells
+        for row in records(after, header.separator, behind)
+        if isinstance(row, Record) and len(row.cells) >= behind
+    )
+    sheet = _sheet(kind, options, places, names, rows)
+    return Reading(
+        kind.name,
+        kind.title,
+        file.encoding,
+        header.separator,
+        tuple(header.cells),
+        file,
+        kind,
+        sheet,
+        table_rows(chain(sample, lines), header, sheet),
+        Understanding(options.currency, Keys(kind.name)),
+    )
+
+
+def _read_json(file: TextFile, beginning: str, options: ReadOptions) -> Reading:
+    rows = _objects(file, beginning)
+    sample = list(islice(rows, _SAMPLE_ROWS))
+    objects = [each.fields for each in sample if isinstance(each, Element)]
+    written = {fold(name): name for each in objects for name in each}
+    kind, called = format_of(list(written.values()), options)
+    places = {field: place for place, field in enumerate(called)}
+    names = {
+        field: written[name]
+        for field, names in called.items()
+        for name in names[::-1]
+        if name in written
+    }
+    cells = (object_cells(each, called) for each in objects)
+    sheet = _sheet(kind, options, places, names, cells)
+    return Reading(
+        kind.name,
+        kind.title,
+        file.encoding,
+        "",
+        (),
+        file,
+        kind,
+        sheet,
+        object_rows(chain(sample, rows), called, sheet),
+        Understanding(options.currency, Keys(kind.name)),
+    )
+
+
+def _objects(file: TextFile, beginning: str) -> Iterator[Element | Rejected]:
+    """Give the objects of a JSON document, or of a file with an object a line."""
+    first = [line for line in beginning.split("\n", 3)[:2] if line.startswith("{")]
+    if any("activities" not in (documents.object_of(line) or {"activities": 0}) for line in first):
+        return documents.object_lines(file.lines())
+    text = file.whole(documents.LARGEST_DOCUMENT)
+    if text is None:
+        raise UnreadableFile(
+            f"The JSON document is larger than {documents.LARGEST_DOCUMENT >> 20} MiB. Write it "
+            "with an object a line, or as CSV: such files may be of any size."
+        )
+    return iter(documents.elements(text))
+
+
+def _sheet(
+    kind: Format,
+    options: ReadOptions,
+    places: Mapping[str, int],
+    names: Mapping[str, str],
+    sample: Iterable[Sequence[str]],
+) -> Sheet:
+    """Return what the rows have in common; decimal mark and order of dates from a sample of them.
+
+    Raises Question where the sample does not tell.
+    """
+    mark = options.decimal or kind.decimal
+    order = options.date_order or kind.date_order
+    if mark is None or order is None:
+        cells = list(sample)
+        if mark is None:
+            numeric = [place for field, place in places.items() if field in NUMERIC]
+            mark = decimal_mark(
+                row[place] for row in cells for place in numeric if place < len(row)
+            )
+        if order is None:
+            order = date_order(row[places["at"]] for row in cells if places["at"] < len(row))
+    dates = Dates(
+        options.now, order, options.zone or kind.zone, midnight_is_date=kind.midnight_is_date
+    )
+    return Sheet(places, names, Numbers(mark), dates)
+
+
+def _no_row(row: Row) -> Skipped | None:
+    """Return why a row that cannot be understood is no row of the table, if that is so."""
+    return without_content(row.line, row.raw) if isinstance(row.raw, tuple) else None
