@@ -14,8 +14,7 @@ _LONGEST: Final = 64
 _FIRST_YEAR: Final = 1900
 _LARGEST_MONTH: Final = 12
 _ISO_DATE: Final = len("2026-03-04")
-_CANONICAL: Final = re.compile(r"....-..-..T..:..:..Z").fullmatch
-_BEFORE_TIME: Final = frozenset("T ")
+_ISO_SECONDS: Final = len("2026-03-04T15:30:00Z")
 _CLOSE: Final = time(16)
 _MONTHS: Final = (
     "jan",
@@ -86,7 +85,7 @@ class Dates:
     def read(self, text: str) -> Moment:
         """Return when a text says. Raises Unreadable for no date, or one that is to come."""
         # The commonest form, in which hardly two rows say the same, is read by the library alone.
-        if text[4:5] == text[7:8] == "-" and text[10:11] in _BEFORE_TIME and len(text) > _ISO_DATE:
+        if len(text) > _ISO_DATE:
             try:
                 at = datetime.fromisoformat(text)
             except ValueError:
@@ -94,7 +93,8 @@ class Dates:
             if at.tzinfo is UTC and at.year >= _FIRST_YEAR and not self._midnight_is_date:
                 if at > self._now:
                     raise _future(text)
-                return Moment(at, False, text if _CANONICAL(text) else _said(at))
+                canonical = len(text) == _ISO_SECONDS and text[_ISO_DATE] == "T"
+                return Moment(at, False, text if canonical and text[-1] == "Z" else _said(at))
         return self._read_form(text)
 
     def _of_any_form(self, text: str) -> Moment:

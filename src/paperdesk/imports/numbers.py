@@ -14,7 +14,8 @@ Number = tuple[Decimal | None, str | None]
 """A number, None for a dash and the like, and the currency that stands in it, if one does."""
 
 _BLANKS: Final = frozenset({"", "-", "--", "—", "n/a", "N/A", "null"})
-_PLAIN: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_PLAIN: Final = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
+"""What needs neither rounding nor a check of its size."""
 _DRESSED: Final = re.compile(
     r"(?P<open>\()?@?(?P<sign>[-+\u2212]?) ?(?P<before>US\$|C\$|CA\$|A\$|[$€£¥]|[A-Za-z]{3})?"
     r"[ \u00a0]?(?P<inner>[-+\u2212]?)"
@@ -34,6 +35,7 @@ _GROUPED: Final = {
     )
     for mark, other in ((".", ","), (",", "."))
 }
+_ZERO: Final = Decimal(0)
 _LONGEST: Final = 64
 _REMEMBERED: Final = 1 << 16
 _DIGITS_OF_A_GROUP: Final = 3
@@ -49,7 +51,7 @@ class Numbers:
     def _read(self, text: str) -> Number:
         """Return what a text says. Raises Unreadable where it is no number."""
         if _PLAIN.fullmatch(text) and (self.mark == "." or "." not in text):
-            return _within(Decimal(text), text), None
+            return Decimal(text.rstrip("0").rstrip(".") if "." in text else text) or _ZERO, None
         if text in _BLANKS:
             return None, None
         match = _DRESSED.fullmatch(text) if len(text) <= _LONGEST else None
@@ -113,7 +115,7 @@ def decimal_mark(samples: Iterable[str]) -> DecimalMark | None:
     """
     found: dict[DecimalMark, str] = {}
     uncertain = None
-    for text in samples:
+    for text in dict.fromkeys(samples):
         match = _DRESSED.fullmatch(text) if len(text) <= _LONGEST else None
         if match is None:
             continue

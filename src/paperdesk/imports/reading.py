@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from operator import itemgetter
 from typing import BinaryIO, Final
 
 from paperdesk.imports import documents
@@ -109,16 +110,16 @@ def _read_table(file: TextFile, options: ReadOptions) -> Reading:
         if size >= SAMPLE or len(sample) >= _SAMPLE_ROWS:
             break
     kind, header = find_header(sample, options)
-    behind = len(header.cells)
-    places = {field: header.places.get(field, behind) for field in kind.columns}
+    width = len(header.cells)
+    pick = itemgetter(*(header.places.get(field, width) for field in kind.columns))
     names = {field: header.cells[place] for field, place in header.places.items()}
     after = (line for line in sample if line.number > header.line)
     rows = (
-        row.cells
-        for row in records(after, header.separator, behind)
-        if isinstance(row, Record) and len(row.cells) >= behind
+        pick([*row.cells, ""])
+        for row in records(after, header.separator, width)
+        if isinstance(row, Record) and len(row.cells) == width
     )
-    sheet = _sheet(kind, options, places, names, rows)
+    sheet = _sheet(kind, options, names, rows)
     return Reading(
         kind.name,
         kind.title,
@@ -128,7 +129,7 @@ def _read_table(file: TextFile, options: ReadOptions) -> Reading:
         file,
         kind,
         sheet,
-        table_rows(chain(sample, lines), header, sheet),
+        table_rows(chain(sample, lines), header, pick, sheet),
         Understanding(options.currency, Keys(kind.name)),
     )
 
@@ -139,7 +140,6 @@ def _read_json(file: TextFile, beginning: str, options: ReadOptions) -> Reading:
     objects = [each.fields for each in sample if isinstance(each, Element)]
     written = {fold(name): name for each in objects for name in each}
     kind, called = format_of(list(written.values()), options)
-    places = {field: place for place, field in enumerate(called)}
     names = {
         field: written[name]
         for field, names in called.items()
@@ -147,7 +147,7 @@ def _read_json(file: TextFile, beginning: str, options: ReadOptions) -> Reading:
         if name in written
     }
     cells = (object_cells(each, called) for each in objects)
-    sheet = _sheet(kind, options, places, names, cells)
+    sheet = _sheet(kind, options, names, cells)
     return Reading(
         kind.name,
         kind.title,
@@ -179,7 +179,6 @@ def _objects(file: TextFile, beginning: str) -> Iterator[Element | Rejected]:
 def _sheet(
     kind: Format,
     options: ReadOptions,
-    places: Mapping[str, int],
     names: Mapping[str, str],
     sample: Iterable[Sequence[str]],
 ) -> Sheet:
@@ -187,17 +186,16 @@ def _sheet(
 
     Raises Question where the sample does not tell.
     """
+    places = {field: place for place, field in enumerate(kind.columns)}
     mark = options.decimal or kind.decimal
     order = options.date_order or kind.date_order
     if mark is None or order is None:
-        cells = list(sample)
+        columns = list(zip(*sample, strict=True)) or [()] * len(places)
         if mark is None:
-            numeric = [place for field, place in places.items() if field in NUMERIC]
-            mark = decimal_mark(
-                row[place] for row in cells for place in numeric if place < len(row)
-            )
+            numeric = [columns[place] for field, place in places.items() if field in NUMERIC]
+            mark = decimal_mark(chain.from_iterable(numeric))
         if order is None:
-            order = date_order(row[places["at"]] for row in cells if places["at"] < len(row))
+            order = date_order(columns[places["at"]])
     dates = Dates(
         options.now, order, options.zone or kind.zone, midnight_is_date=kind.midnight_is_date
     )

@@ -19,8 +19,7 @@ ZERO: Final = Decimal(0)
 class Sheet:
     """What the rows of one file have in common.
 
-    `places` says in which cell a field stands (one behind the last cell, always empty, where the
-    file has no such column), `names` what the file calls it.
+    `places` says where among the cells of a row a field stands, `names` what the file calls it.
     """
 
     places: Mapping[str, int]
@@ -30,27 +29,30 @@ class Sheet:
 
 
 class Row:
-    """A row of cells; `raw` is what stood in the file, `currency` what its numbers named."""
+    """A row: its `cells` in the order of the format's fields, empty where the file has none.
 
-    __slots__ = ("_cells", "_sheet", "currency", "line", "raw")
+    `raw` is what stood in the file, `currency` what its numbers named.
+    """
+
+    __slots__ = ("_sheet", "cells", "currency", "line", "raw")
 
     def __init__(self, line: int, cells: Sequence[str], raw: Raw, sheet: Sheet) -> None:
         self.line = line
         self.raw = raw
         self.currency: str | None = None
-        self._cells = cells
+        self.cells = cells
         self._sheet = sheet
 
     def text(self, name: str) -> str:
         """Return what stands in a field, empty where nothing does."""
-        return self._cells[self._sheet.places[name]]
+        return self.cells[self._sheet.places[name]]
 
     def number(self, name: str) -> Decimal | None:
         """Return the number in a field, None where nothing stands there.
 
         Raises Unreadable, also where the row names two currencies.
         """
-        text = self._cells[self._sheet.places[name]]
+        text = self.cells[self._sheet.places[name]]
         return self.number_of(text, name) if text else None
 
     def number_of(self, text: str, name: str) -> Decimal | None:

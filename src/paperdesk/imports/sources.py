@@ -1,7 +1,7 @@
 """Rows under the names of their fields, from tables and from JSON objects."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -18,8 +18,12 @@ _SENTENCE: Final = 3
 """Words from which on a text that stands alone is no cell of a table."""
 
 
+Pick = Callable[[Sequence[str]], Sequence[str]]
+"""Takes the cells of a format's fields, in their order, from those of a table and an empty one."""
+
+
 def table_rows(
-    lines: Iterable[Line], header: Header, sheet: Sheet
+    lines: Iterable[Line], header: Header, pick: Pick, sheet: Sheet
 ) -> Iterator[Row | Rejected | Skipped]:
     """Give the rows of a table, and what stands before its header."""
     lines = iter(lines)
@@ -42,7 +46,7 @@ def table_rows(
                 yield Skipped(line, Code.HEADER_AGAIN, "is the header again", raw)
         elif any(cells):
             cells.append("")
-            yield Row(line, cells, raw, sheet)
+            yield Row(line, pick(cells), raw, sheet)
 
 
 def _preamble(lines: Iterable[Line]) -> Iterator[Skipped]:
@@ -89,12 +93,9 @@ def object_rows(
 
 
 def object_cells(fields: Mapping[str, Any], called: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the texts of an object's fields in the order of a format's, and an empty one."""
+    """Return the texts of an object's fields in the order of a format's."""
     texts = {fold(name): _text_of(value) for name, value in fields.items()}
-    found = [
-        next((texts[name] for name in names if name in texts), "") for names in called.values()
-    ]
-    return [*found, ""]
+    return [next((texts[name] for name in names if name in texts), "") for names in called.values()]
 
 
 def _text_of(value: object) -> str:

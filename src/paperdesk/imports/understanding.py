@@ -55,10 +55,16 @@ class Understanding:
         instrument = said.instrument or instrument
         if instrument is not None and instrument not in HELD:
             return not_held(instrument)
-        _check_texts(said, ticker)
+        if ticker is None and (said.ticker or kind in SHARES):
+            raise _no_ticker(said.ticker)
+        if not _is_name(said.account):
+            raise _no_name("account")
+        if said.external_id and not _is_name(said.external_id):
+            raise _no_name("external_id")
         quantity = _quantity(said)
         price, fee, taxes, net = said.price, said.fee, said.taxes, said.net
-        rate = None if said.currency in {None, self._money} else self._rate(said)
+        told = said.currency
+        rate = None if told is None or told == self._money else self._rate(said)
         if rate is not None:
             price = None if price is None else plain(EXACT.multiply(price, rate))
             fee, taxes = _times(fee, rate), _times(taxes, rate)
@@ -141,7 +147,7 @@ def _quantity(said: Said) -> Decimal | None:
     if not quantity:
         reason = "is missing" if quantity is None else "must be more than 0"
         raise Unreadable(Code.MISSING, reason, "quantity")
-    return abs(quantity)
+    return quantity if quantity > 0 else -quantity
 
 
 def _times(amount: Decimal, rate: Decimal) -> Decimal:
@@ -164,16 +170,21 @@ def _symbol(text: str) -> tuple[str | None, Instrument | None]:
         return None, None
 
 
-def _check_texts(said: Said, ticker: str | None) -> None:
-    if ticker is None and (said.ticker or said.kind in SHARES):
-        if not said.ticker:
-            raise Unreadable(Code.MISSING, "is missing", "ticker")
-        reason = f"{said.ticker[:64]!r} is no ticker such as AAPL"
-        raise Unreadable(Code.TICKER, reason, "ticker")
-    for name, text in (("external_id", said.external_id), ("account", said.account)):
-        if text and (len(text) > _LONGEST_NAME or not text.isprintable()):
-            reason = f"must be printable text of at most {_LONGEST_NAME} characters"
-            raise Unreadable(Code.TEXT, reason, name)
+def _no_ticker(text: str) -> Unreadable:
+    if not text:
+        return Unreadable(Code.MISSING, "is missing", "ticker")
+    return Unreadable(Code.TICKER, f"{text[:64]!r} is no ticker such as AAPL", "ticker")
+
+
+@lru_cache(1024)
+def _is_name(text: str) -> bool:
+    """Say whether a text may name an account or a row."""
+    return len(text) <= _LONGEST_NAME and text.isprintable()
+
+
+def _no_name(field: str) -> Unreadable:
+    reason = f"must be printable text of at most {_LONGEST_NAME} characters"
+    return Unreadable(Code.TEXT, reason, field)
 
 
 def _check_net(kind: ActivityKind, net: Decimal | None, costs: Decimal) -> None:

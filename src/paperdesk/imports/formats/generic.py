@@ -32,38 +32,42 @@ _COLUMNS: Final = {
 
 
 def _read(row: Row) -> Said:
+    # All at once, and numbers only where there are any: this is the format of the largest files.
+    day, clock, ticker, word, _, _, fee_text, tax_text, net_text, *others = row.cells
+    ratio, currency, rate_text, account, note, external_id, instrument = others
     quantity, price = row.number("quantity"), row.number("price")
-    fee, taxes, net = row.cost("fee"), row.cost("taxes"), row.number("net")
-    day, clock = row.text("at"), row.text("time")
+    fee = row.cost("fee") if fee_text else ZERO
+    taxes = row.cost("taxes") if tax_text else ZERO
+    net = row.number("net") if net_text else None
     if clock and clock != day:
         day = f"{day} {clock}"
-    word, ratio = row.text("kind"), row.text("ratio")
-    if not word and quantity:
-        kind = ActivityKind.buy if quantity > 0 else ActivityKind.sell
-    else:
+    if word or not quantity:
         kind = kind_of(word)
-    if quantity and quantity < 0 and kind is ActivityKind.buy:
+    else:
+        kind = ActivityKind.buy if quantity > 0 else ActivityKind.sell
+    if kind is ActivityKind.buy and quantity and quantity < 0:
         reason = "is less than 0, and the row is a purchase"
         raise Unreadable(Code.CONTRADICTION, reason, "quantity")
-    net = net_of_cash(kind, net, quantity, price, fee + taxes)
+    if net is not None or kind not in TRADES:
+        net = net_of_cash(kind, net, quantity, price, fee + taxes)
     if kind not in TRADES:
         fee = taxes = ZERO
     return Said(
         kind,
         row.moment("at", day),
-        row.text("ticker"),
+        ticker,
         quantity,
         price,
         fee,
         taxes,
         net,
         ratio_of(ratio) if ratio and kind is ActivityKind.stock_split else None,
-        row.text("currency") or None,
-        row.number("rate"),
-        row.text("external_id"),
-        row.text("account"),
-        row.text("note"),
-        instrument_of(row.text("instrument")),
+        currency or None,
+        row.number("rate") if rate_text else None,
+        external_id,
+        account,
+        note,
+        instrument_of(instrument) if instrument else None,
     )
 
 
