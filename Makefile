@@ -61,8 +61,8 @@ schema: .venv/.dev ## Write docs/schema.sql from a freshly migrated database
 
 locks: $(UV) ## Resolve the locked versions anew
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres -o locks/run.txt
-	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev -c locks/run.txt -o locks/dev.txt
-	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group dev --resolution lowest-direct -o locks/lowest.txt
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --extra yfinance --group dev -c locks/run.txt -o locks/dev.txt
+	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --extra yfinance --group dev --resolution lowest-direct -o locks/lowest.txt
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --extra postgres --group bench -c locks/run.txt -o locks/bench.txt
 
 clean: ## Remove what was installed and cached here

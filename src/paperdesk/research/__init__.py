@@ -1,0 +1,1 @@
+"""Research: stocks in domains, their prices fetched every few minutes, their scores and ranks."""
