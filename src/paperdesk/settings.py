@@ -110,7 +110,6 @@ class Settings(BaseSettings):
     )
     unused: ClassVar[frozenset[str]] = frozenset(
         {
-            "fetch_interval_minutes",
             "openrouter_api_key",
             "llm_mock",
         }
@@ -147,6 +146,7 @@ class Settings(BaseSettings):
         le=1440,
         validation_alias=AliasChoices("PAPERDESK_FETCH_INTERVAL_MINUTES", "FETCH_INTERVAL_MINUTES"),
     )
+    research_source: Literal["desk", "yfinance"] = "desk"
     openrouter_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("PAPERDESK_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"),

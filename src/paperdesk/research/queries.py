@@ -1,0 +1,129 @@
+"""What research asks the database: stocks and domains, the last fetches, how stocks stand."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from paperdesk.models import DeskMeta, Domain, ScoreSnapshot, Stock
+from paperdesk.research.scoring import WINDOW, Observation, ranked
+
+TROUBLE: Final = "research_error"
+"""The fact in `desk_meta` that says what the last fetch could not have."""
+
+SOURCE: Final = "source"
+PACE: Final = "pace"
+"""What else stands in `factors`: who made the price, and the pace of trading."""
+
+
+class Standing(NamedTuple):
+    """A stock with its domain's name, and its last snapshot, None until there is one."""
+
+    stock: Stock
+    domain: str
+    snapshot: ScoreSnapshot | None
+
+    @property
+    def score(self) -> Decimal | None:
+        """Its last score, 0 to 100."""
+        return score_of(self.snapshot) if self.snapshot else None
+
+
+def score_of(snapshot: ScoreSnapshot) -> Decimal | None:
+    """Return a stored score as it was computed: with so few digits, a double gives them back."""
+    return None if snapshot.score is None else Decimal(repr(snapshot.score))
+
+
+def domains_with_counts() -> "Select[Domain, int]":
+    """Select the domains, each with the number of its stocks, in the order they were added."""
+    return (
+        select(Domain, func.count(Stock.ticker))
+        .outerjoin(Stock, Stock.domain_id == Domain.id)
+        .group_by(Domain.id)
+        .order_by(Domain.id)
+    )
+
+
+def stocks_with_domains() -> "Select[Stock, str]":
+    """Select the stocks, each with the name of its domain, by ticker."""
+    return (
+        select(Stock, Domain.name).join(Domain, Stock.domain_id == Domain.id).order_by(Stock.ticker)
+    )
+
+
+async def standings(session: AsyncSession, domain: str | None = None) -> list[Standing]:
+    """Return the stocks of a domain, or of all, as they stand.
+
+    A stock's last snapshot is that of `last_updated`. One that was added, or moved to another
+    domain, since the last fetch has none.
+    """
+    query = (
+        select(Stock, Domain.name, ScoreSnapshot)
+        .join(Domain, Stock.domain_id == Domain.id)
+        .outerjoin(
+            ScoreSnapshot,
+            (ScoreSnapshot.ticker == Stock.ticker)
+            & (ScoreSnapshot.fetched_at == Stock.last_updated),
+        )
+    )
+    if domain is not None:
+        query = query.where(Domain.name == domain)
+    rows = (await session.execute(query)).all()
+    # By ticker, so that two fetches at one instant show a stock once.
+    return list({stock.ticker: Standing(stock, name, last) for stock, name, last in rows}.values())
+
+
+def in_order(standing: Iterable[Standing]) -> tuple[list[Standing], list[Standing]]:
+    """Return the stocks of a domain that were scored together, best first, and the others.
+
+    The others have no price in the domain's last fetch, or were not fetched yet; by ticker.
+    """
+    rows = {each.stock.ticker: each for each in standing}
+    last = max((e.stock.last_updated for e in rows.values() if e.stock.last_updated), default=None)
+    scores = {
+        ticker: each.score
+        for ticker, each in rows.items()
+        if each.score is not None and each.stock.last_updated == last
+    }
+    best = ranked(scores)
+    return [rows[t] for t in best], [rows[t] for t in sorted(rows.keys() - scores.keys())]
+
+
+async def past_of(session: AsyncSession) -> dict[tuple[str, str], list[Observation]]:
+    """Return the observations of the last fetches by ticker and source, oldest first."""
+    fetches = (
+        select(ScoreSnapshot.fetched_at)
+        .distinct()
+        .order_by(ScoreSnapshot.fetched_at.desc())
+        .limit(WINDOW - 1)
+    )
+    oldest = min(await session.scalars(fetches), default=None)
+    past: dict[tuple[str, str], list[Observation]] = {}
+    if oldest is None:
+        return past
+    rows = await session.execute(
+        select(ScoreSnapshot.ticker, ScoreSnapshot.close_price, ScoreSnapshot.factors)
+        .where(ScoreSnapshot.fetched_at >= oldest)
+        .order_by(ScoreSnapshot.fetched_at, ScoreSnapshot.id)
+    )
+    for ticker, close, factors in rows:
+        said: dict[str, Any] = factors or {}
+        pace = said.get(PACE)
+        seen = Observation(close, None if pace is None else Decimal(pace))
+        past.setdefault((ticker, str(said.get(SOURCE))), []).append(seen)
+    return past
+
+
+async def trouble(session: AsyncSession) -> str | None:
+    """Return what the last fetch could not have; None: it had all."""
+    noted = await session.get(DeskMeta, TROUBLE)
+    return noted.value if noted else None
+
+
+async def fetches_before(session: AsyncSession, moment: datetime) -> list[datetime]:
+    """Return the instants of the fetches that are kept, before one, oldest first."""
+    query = select(ScoreSnapshot.fetched_at).distinct().where(ScoreSnapshot.fetched_at < moment)
+    return sorted(await session.scalars(query))
