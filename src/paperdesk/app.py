@@ -33,6 +33,7 @@ from paperdesk.orders import position_routes
 from paperdesk.orders import routes as order_routes
 from paperdesk.portfolio import routes as portfolio_routes
 from paperdesk.portfolio.performance import routes as performance_routes
+from paperdesk.research import routes as research_routes
 from paperdesk.settings import Settings, is_loopback
 from paperdesk.signals.routes import hooks, killswitch
 from paperdesk.signals.routes import signals as signal_routes
@@ -64,6 +65,7 @@ ROUTERS = (
     proof_routes.router,
     watchlist_routes.router,
     market_routes.router,
+    research_routes.router,
     feed_routes.router,
     audit_routes.router,
     key_routes.router,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -30,6 +31,9 @@ from paperdesk.portfolio.performance.warming import keep_warm
 from paperdesk.portfolio.snapshots import SnapshotRecorder
 from paperdesk.portfolio.statement import Statements
 from paperdesk.portfolio.thinner import SnapshotThinner
+from paperdesk.research.fetcher import ResearchFetcher
+from paperdesk.research.sources import stock_source_for
+from paperdesk.research.stock_source import StockSource
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
 from paperdesk.settings import Settings, sqlite_path
@@ -57,6 +61,7 @@ class Desk:
         self.market: Market
         self.ledger: Ledger
         self.feed: Feed
+        self.stock_source: StockSource
         self.inbox: Inbox
         self.executor: Executor
         self.venue: Venue
@@ -92,6 +97,7 @@ class Desk:
             for name in (
                 "database",
                 "market",
+                "stock_source",
                 "ledger",
                 "feed",
                 "venue",
@@ -136,6 +142,7 @@ class Desk:
         source = self.source or source_for(self.settings, self.clock)
         self.market = Market(self.database, source, self.clock, self.leadership)
         stack.push_async_callback(self.market.close)
+        self.stock_source = stock_source_for(self.settings, self.market)
         self.venue = Venue(self.market.board, self.clock, hours_for(self.settings))
         self.matcher = Matcher(self.database, self.venue)
         self.market.tell(self.matcher.heard_prices)
@@ -212,6 +219,14 @@ class Desk:
             self.settings.timezone,
             self.standing.is_open,
         )
+        research = ResearchFetcher(
+            self.database,
+            self.stock_source,
+            leadership,
+            self.clock,
+            timedelta(minutes=self.settings.fetch_interval_minutes),
+            self.standing.is_open,
+        )
         leadership.while_leading("feed", market.lead)
         leadership.while_leading("recorder", market.run_recorder)
         leadership.while_leading("snapshots", lambda: snapshots.run(leadership))
@@ -219,6 +234,7 @@ class Desk:
         leadership.while_leading("windows", lambda: windows.run(leadership))
         leadership.while_leading("matching", lambda: self.matcher.run(self.ledger))
         leadership.while_leading("margin", margin.run)
+        leadership.while_leading("research", research.run)
         leadership.while_leading("proof", self.keeper.run)
         leadership.while_following("prices", market.follow)
         leadership.while_following("demand", market.tell_demand)

@@ -304,6 +304,19 @@ Examples:
   paperdesk prices AAPL MSFT
   paperdesk prices AAPL --watch""",
     ),
+    (
+        _LOOK,
+        "rankings",
+        "research:rankings",
+        "Which stocks score highest in their domains.",
+        """\
+Examples:
+  paperdesk rankings
+  paperdesk rankings AI/Tech
+  paperdesk rankings AI/Tech --limit 20 --json""",
+    ),
+    (_LOOK, "stock", "research:stock", "The ranked stocks: follow, move and list them.", None),
+    (_LOOK, "domain", "research:domain", "Domains, whose stocks are ranked together.", None),
 )
 
 

@@ -91,6 +91,10 @@ async def signal(desk: DeskClient) -> str:
     return answer.json()["signal_id"]
 
 
+async def domain(desk: DeskClient) -> str:
+    return (await desk.post("/api/domains", json={"name": "Oil/Gas"})).json()["name"]
+
+
 NEW: str | None = "new"
 """The account that the operation opened, or that was opened before it."""
 
@@ -134,6 +138,16 @@ EXAMPLES: dict[str, Example] = {
     "POST /api/reopen": Example({"desk.reopened"}, {"accept": False}, prepare=closed, account=None),
     "POST /api/watchlist": Example({"watchlist.added"}, {"ticker": "BRK.B"}),
     "DELETE /api/watchlist/{ticker}": Example({"watchlist.removed"}, path="/api/watchlist/AAPL"),
+    "POST /api/domains": Example({"domain.added"}, {"name": "Oil/Gas"}, account=None),
+    "DELETE /api/domains/{domain}": Example(
+        {"domain.removed"}, path="/api/domains/{id}", prepare=domain, account=None
+    ),
+    "POST /api/stocks": Example(
+        {"stock.added"}, {"ticker": "BRK.B", "domain": "Finance"}, account=None
+    ),
+    "DELETE /api/stocks/{ticker}": Example(
+        {"stock.removed"}, path="/api/stocks/AAPL", account=None
+    ),
     "POST /api/keys": Example({"key.made"}, {"name": "bot", "scopes": ["read"]}, account=None),
     "DELETE /api/keys/{key_id}": Example(
         {"key.revoked"}, path="/api/keys/{id}", prepare=api_key, account=None, actor="key"
@@ -238,6 +252,9 @@ async def test_a_refused_request_leaves_no_line(acting_desk: DeskClient) -> None
         ("POST", "/api/portfolio/trade", {"ticker": "AAPL", "side": "buy", "quantity": 10_000}),
         ("POST", "/api/cash", {"kind": "withdrawal", "amount": 999_999}),
         ("DELETE", "/api/watchlist/PYPL", None),
+        ("POST", "/api/stocks", {"ticker": "AAPL", "domain": "none"}),
+        ("DELETE", "/api/stocks/PYPL", None),
+        ("DELETE", "/api/domains/AI/Tech", None),
         ("DELETE", "/api/orders/none", None),
         ("PATCH", "/api/accounts/none", {"name": "other"}),
         ("POST", "/api/accounts/none/reset", {}),
@@ -263,6 +280,8 @@ async def test_what_changes_nothing_leaves_no_line(acting_desk: DeskClient) -> N
     for method, path, body in [
         *requests,
         ("POST", "/api/watchlist", {"ticker": "AAPL"}),
+        ("POST", "/api/domains", {"name": "AI/Tech"}),
+        ("POST", "/api/stocks", {"ticker": "AAPL", "domain": "AI/Tech"}),
         ("PATCH", "/api/accounts/default", {"name": "Default"}),
         ("POST", "/api/verify", None),
         ("POST", "/api/reopen", {"accept": True}),

@@ -18,7 +18,10 @@ from support.desk import DeskClient
 from support.keys import bearer, make_admin, make_key
 
 NOBODY = "0192f2a4-5e0c-7cc1-8a1b-1c2d3e4f5a6b"
+OF_NOBODY = {"ticker", "domain"}
+"""Path parameters that are no account's."""
 NAMES_NOTHING = {
+    "domain",
     "limit",
     "status",
     "side",
@@ -79,6 +82,7 @@ class Foreign:
             "webhook_id": self.webhook,
             "signal_id": self.signal,
             "ticker": "MSFT",
+            "domain": "AI/Tech",
         }[name]
 
     def query(self, name: str) -> list[str]:
@@ -117,6 +121,8 @@ class Foreign:
             "move_cash": {"amount": 70, "kind": "deposit"},
             "reopen": {"accept": True},
             "watch": {"ticker": "MSFT"},
+            "add_domain": {"name": "b-domain"},
+            "put_stock": {"ticker": "MSFT", "domain": "EV"},
             "create_key": {"name": "x", "scopes": ["read"], "account_id": self.account},
             "replace_key": {"grace_seconds": 0},
             "create_webhook": {"name": "b-webhook", "mode": "execute"},
@@ -223,7 +229,7 @@ def filled(path: str, operation: Any, foreign: Foreign, other: str | None = None
     """Return a path with B's ids, or with `other` in the place of ids."""
     for name in named(operation, "path"):
         value = foreign.path(name)
-        path = path.replace(f"{{{name}}}", other if other and name != "ticker" else value)
+        path = path.replace(f"{{{name}}}", other if other and name not in OF_NOBODY else value)
     return path
 
 
@@ -312,7 +318,7 @@ async def test_what_is_another_accounts_looks_as_if_it_did_not_exist(
 ) -> None:
     compared = 0
     for method, path, operation in operations(desk):
-        names = set(named(operation, "path")) - {"ticker"}
+        names = set(named(operation, "path")) - OF_NOBODY
         places: list[dict[str, Any]] = [{}] if names else []
         if chooses(operation):
             places += [{"headers": {"X-Account": "?"}}, {"params": {"account": "?"}}]
@@ -363,9 +369,11 @@ async def test_a_key_of_an_account_does_nothing_that_is_about_several(
         await desk.post(f"/api/accounts/{foreign.own}/clone", json={"name": "c"}, headers=headers),
         await desk.post("/api/verify", headers=headers),
         await desk.post("/api/reopen", json={}, headers=headers),
+        await desk.post("/api/domains", json={"name": "c"}, headers=headers),
+        await desk.delete("/api/stocks/MSFT", headers=headers),
     ]
 
-    assert [answer.status_code for answer in answers] == [403] * 4
+    assert [answer.status_code for answer in answers] == [403] * 6
     async with desk.app.state.database.read() as session:
         assert len((await session.scalars(select(UserProfile))).all()) == 3
         assert len((await session.scalars(select(ApiKey))).all()) == 3
