@@ -118,7 +118,6 @@ def test_settings_that_nothing_reads_yet_are_marked(paperdesk: Program) -> None:
 
     marked = {line.split()[0] for line in text.out.splitlines() if "not used yet" in line}
     assert marked == {
-        "FETCH_INTERVAL_MINUTES",
         "OPENROUTER_API_KEY",
         "LLM_MOCK",
     }

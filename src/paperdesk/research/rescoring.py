@@ -1,5 +1,6 @@
 """Fetching and scoring all stocks, once: for the task that does it, and for whoever asks now."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,11 +19,12 @@ from paperdesk.db.engine import Database
 from paperdesk.db.types import EXACT
 from paperdesk.ids import new_id
 from paperdesk.market.quotes import SourceUnavailable, usable
-from paperdesk.models import DeskMeta, ScoreSnapshot, Stock
+from paperdesk.models import Base, DeskMeta, Stock
 from paperdesk.research.queries import PACE, SOURCE, TROUBLE, past_of
 from paperdesk.research.scoring import Observation, Scored, scored
 from paperdesk.research.stock_source import Found, StockSource
 
+_SNAPSHOTS: Final[Table] = Base.metadata.tables["score_snapshots"]
 _PLACES: Final = Decimal("0.000000001")
 _LARGEST_VOLUME: Final = Decimal(9_000_000_000)
 """Shares that a column of nine places holds."""
@@ -101,7 +103,8 @@ async def rescore(
     series = {
         ticker: _series(each, past.get((ticker, each.source), ())) for ticker, each in found.items()
     }
-    scores = _scores(stocks, series)
+    # For a thousand stocks it takes a tenth of a second.
+    scores = await asyncio.to_thread(_scores, stocks, series)
     missing = [stock.ticker for stock in stocks if stock.ticker not in found]
     error = _without(missing, source.name) if missing else None
     fetched_at = clock.now()
@@ -149,30 +152,34 @@ async def _store(
     scores: Mapping[str, Scored],
 ) -> set[str]:
     """Insert the snapshots, and return of which stocks; not of those that changed meanwhile."""
-    locked = await session.scalars(select(Stock).order_by(Stock.ticker).with_for_update())
-    there = {stock.ticker: stock for stock in locked}
-    rows: list[dict[str, Any]] = []
-    for ticker, domain_id in stocks:
-        stock = there.get(ticker)
-        if ticker not in found or stock is None or stock.domain_id != domain_id:
-            continue
-        stock.last_updated = fetched_at
-        score = scores[ticker]
-        rows.append(
-            {
-                "id": new_id(),
-                "ticker": ticker,
-                "fetched_at": fetched_at,
-                "close_price": _rounded(found[ticker].close),
-                "volume": _volume(found[ticker].volume),
-                "score": float(score.score),
-                "rank": score.rank,
-                "factors": _factors(found[ticker], score),
-            }
-        )
+    locked = await session.execute(
+        select(Stock.ticker, Stock.domain_id).order_by(Stock.ticker).with_for_update()
+    )
+    there = {_Followed(*row) for row in locked}
+    rows = [
+        {
+            "id": new_id(),
+            "ticker": stock.ticker,
+            "fetched_at": fetched_at,
+            "close_price": _rounded(found[stock.ticker].close),
+            "volume": _volume(found[stock.ticker].volume),
+            "score": float(scores[stock.ticker].score),
+            "rank": scores[stock.ticker].rank,
+            "factors": _factors(found[stock.ticker], scores[stock.ticker]),
+        }
+        for stock in stocks
+        if stock.ticker in found and stock in there
+    ]
     if rows:
-        await session.execute(insert(ScoreSnapshot), rows)
-    return {row["ticker"] for row in rows}
+        await session.execute(insert(_SNAPSHOTS), rows)
+        stored = select(_SNAPSHOTS.c.ticker).where(_SNAPSHOTS.c.fetched_at == fetched_at)
+        await session.execute(
+            update(Stock)
+            .where(Stock.ticker.in_(stored))
+            .values(last_updated=fetched_at)
+            .execution_options(synchronize_session=False)
+        )
+    return {str(row["ticker"]) for row in rows}
 
 
 def _factors(found: Found, score: Scored) -> dict[str, Any]:
@@ -182,7 +189,7 @@ def _factors(found: Found, score: Scored) -> dict[str, Any]:
         for factor, measure in score.factors.items()
     }
     pace = _volume(found.pace)
-    return {SOURCE: found.source, PACE: pace, **measures}
+    return {SOURCE: found.source, PACE: pace and format(pace, "f"), **measures}
 
 
 def _volume(shares: Decimal | None) -> Decimal | None:
