@@ -27,7 +27,7 @@ from paperdesk.errors import (
     UnknownTicker,
 )
 from paperdesk.market.feed import Market
-from paperdesk.market.quotes import TICKER, parse_ticker
+from paperdesk.market.tickers import TICKER, parse_ticker
 from paperdesk.models import Domain, Stock
 from paperdesk.research import service
 from paperdesk.research.queries import (
