@@ -40,7 +40,8 @@ def table_rows(
         if len(cells) != most:
             _level(cells, least, most)
         if len(cells) != most:
-            yield without_content(line, raw) or _wrong_width(line, raw, most)
+            if any(cells):
+                yield without_content(line, raw) or _wrong_width(line, raw, most)
         elif cells == header.cells:
             if line != header.line:
                 yield Skipped(line, Code.HEADER_AGAIN, "is the header again", raw)

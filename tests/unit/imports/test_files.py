@@ -142,6 +142,11 @@ def test_rows_of_another_width() -> None:
     assert [told(each) for each in found] == [BOUGHT, "3 rejected CELLS", "4 rejected CELLS"]
 
 
+@pytest.mark.parametrize("blank", [",", ",,,,", ",,,,,,,", " , "])
+def test_a_row_without_content_is_blank_whatever_its_width(blank: str) -> None:
+    assert [told(each) for each in outcomes(f"{HEADER}{ROW}{blank}\n")] == [BOUGHT]
+
+
 def test_what_stands_before_and_behind_the_table_is_told() -> None:
     text = (
         "My broker\n\n"
