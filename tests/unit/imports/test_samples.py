@@ -112,6 +112,53 @@ _EXPECTED: Final = {
         110 skipped INSTRUMENT
         122 rejected CURRENCY currency
     """,
+    "ibkr_flex_cash.csv": """
+        2 dividend 2026-03-27 VTI p=0.7862 net=23.59
+        3 tax 2026-03-27 VTI net=-3.54
+        4 tax 2026-03-30 VTI net=3.54
+        5 dividend 2026-03-30 BRK.B net=1.2
+        6 dividend 2026-03-31 VTI p=0.7862 net=-23.59
+        7 deposit 2026-04-01 net=1000
+        8 withdrawal 2026-04-02 net=-250.5
+        9 interest 2026-04-03 net=1.07
+        10 interest 2026-04-03 net=-0.48
+        11 tax 2026-04-03 net=-0.21
+        12 fee 2026-04-04 net=-1.5
+        13 skipped INSTRUMENT
+        14 rejected CURRENCY CurrencyPrimary
+        15 rejected UNSUPPORTED Type
+    """,
+    "ibkr_flex_cash_full.csv": """
+        2 skipped SUBTOTAL
+        3 dividend 2026-03-28T00:20:00Z VTI p=0.7862 net=11.79 id=29000001 account=U1234567
+        4 deposit 2026-04-01 net=1000 id=29000002 account=U1234567
+        5 skipped INSTRUMENT
+    """,
+    "ibkr_flex_trades.csv": """
+        2 skipped SUBTOTAL
+        3 buy 2026-03-05T16:00:14Z VTI q=6 p=251.3 fee=1 net=-1508.8 id=0000e0d5.65e6c1b1.01.01 account=U1234567
+        4 buy 2026-03-05T16:00:14Z VTI q=4 p=251.3 fee=0.35 net=-1005.55 id=0000e0d5.65e6c1b1.01.02 account=U1234567
+        5 sell 2026-03-10T19:59:59Z BRK.B q=2 p=480.5 fee=1.000123 tax=0.03 net=959.969877 id=610003 account=U1234567
+        6 skipped SUBTOTAL
+        7 buy 2026-03-11T13:35:01Z AAPL q=100 p=190 net=-18999.88 diff=0.12 id=0000e0d5.65e6c1b1.01.04 account=U1234567
+        8 rejected UNSUPPORTED Buy/Sell
+        9 skipped INSTRUMENT
+        10 skipped INSTRUMENT
+        11 rejected CURRENCY CurrencyPrimary
+        12 rejected CURRENCY IBCommissionCurrency
+        13 rejected CONTRADICTION Quantity
+        14 rejected UNSUPPORTED Buy/Sell
+        15 rejected UNSUPPORTED AssetClass
+        16 rejected UNSUPPORTED LevelOfDetail
+    """,
+    "ibkr_flex_trades_short.csv": """
+        2 buy 2026-03-02 VTI q=15 p=246.81 fee=1 net=-3703.15
+        3 buy 2026-03-02 VTI q=15 p=246.81 fee=1 net=-3703.15
+        4 sell 2026-03-03 VTI q=5 p=250 net=1250.25 diff=0.25
+        5 rejected TICKER ISIN
+        6 skipped HEADER_AGAIN
+        7 buy 2026-03-05 AAPL q=1 p=190 fee=0.35 net=-190.35
+    """,
     "robinhood.csv": """
         2 buy 2026-03-13 AAPL q=10 p=223.358 net=-2233.58
         4 buy 2026-03-13 AAPL q=10 p=223.358 net=-2233.58
@@ -157,6 +204,10 @@ _FILES: Final = {
     "generic.csv": ("generic", "utf-8", ","),
     "ghostfolio.csv": ("ghostfolio_csv", "utf-8", ","),
     "ghostfolio.json": ("ghostfolio_json", "utf-8", ""),
+    "ibkr_flex_cash.csv": ("ibkr_flex_cash", "utf-8", ","),
+    "ibkr_flex_cash_full.csv": ("ibkr_flex_cash", "utf-8", ","),
+    "ibkr_flex_trades.csv": ("ibkr_flex_trades", "utf-8", ","),
+    "ibkr_flex_trades_short.csv": ("ibkr_flex_trades", "utf-8", ","),
     "robinhood.csv": ("robinhood", "utf-8", ","),
     "schwab.csv": ("schwab", "utf-8", ","),
 }

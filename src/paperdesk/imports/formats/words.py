@@ -25,11 +25,11 @@ _KINDS: Final = {
 _BY_WORD: Final = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 _INSTRUMENTS: Final = {
     Instrument.stock: "stock stocks equity equities usequity stk share shares commonstock adr",
-    Instrument.fund: "etf etfs fund funds mutualfund fnd",
-    Instrument.option: "option options opt usoption equityandindexoptions",
+    Instrument.fund: "etf etfs fund funds mutualfund mutualfunds fnd",
+    Instrument.option: "option options opt usoption equityandindexoptions fop optionsonfutures",
     Instrument.crypto: "crypto cryptocurrency coin",
-    Instrument.bond: "bond bonds fixedincome treasury bill",
-    Instrument.other: "future futures fut forex cash cfd commodity warrant",
+    Instrument.bond: "bond bonds fixedincome treasury bill treasurybills",
+    Instrument.other: "future futures fut forex cash cfd cfds commodity warrant warrants war",
 }
 _INSTRUMENT_BY_WORD: Final = {
     word: instrument for instrument, words in _INSTRUMENTS.items() for word in words.split()
