@@ -26,7 +26,13 @@ from paperdesk.imports.model import (
 )
 from paperdesk.imports.numbers import Numbers, decimal_mark
 from paperdesk.imports.rows import NUMERIC, Row, Sheet, Skip
-from paperdesk.imports.sources import object_cells, object_rows, table_rows, without_content
+from paperdesk.imports.sources import (
+    object_cells,
+    object_rows,
+    section_rows,
+    table_rows,
+    without_content,
+)
 from paperdesk.imports.table import Record, records
 from paperdesk.imports.understanding import Understanding
 
@@ -79,7 +85,7 @@ class Reading:
                 said = understand(row)
                 outcome = said if isinstance(said, Skip) else complete(row, said)
             except Unreadable as error:
-                name = self._sheet.names.get(error.field or "", error.field)
+                name = row.column(error.field)
                 yield _no_row(row) or Rejected(row.line, name, error.code, str(error), row.raw)
                 continue
             if isinstance(outcome, Skip):
@@ -120,6 +126,7 @@ def _read_table(file: TextFile, options: ReadOptions) -> Reading:
         if isinstance(row, Record) and len(row.cells) == width
     )
     sheet = _sheet(kind, options, names, rows)
+    all_lines = chain(sample, lines)
     return Reading(
         kind.name,
         kind.title,
@@ -129,7 +136,9 @@ def _read_table(file: TextFile, options: ReadOptions) -> Reading:
         file,
         kind,
         sheet,
-        table_rows(chain(sample, lines), header, pick, sheet),
+        section_rows(all_lines, header, kind, sheet)
+        if kind.sections
+        else table_rows(all_lines, header, pick, sheet),
         Understanding(options.currency, Keys(kind.name)),
     )
 

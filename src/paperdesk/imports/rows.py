@@ -1,7 +1,7 @@
 """One row of a file under the names that its format gives to the columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -20,12 +20,14 @@ class Sheet:
     """What the rows of one file have in common.
 
     `places` says where among the cells of a row a field stands, `names` what the file calls it.
+    `memory` is what a format keeps of a row for those after it.
     """
 
     places: Mapping[str, int]
     names: Mapping[str, str]
     numbers: Numbers
     dates: Dates
+    memory: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Row:
@@ -42,6 +44,15 @@ class Row:
         self.currency: str | None = None
         self.cells = cells
         self._sheet = sheet
+
+    @property
+    def memory(self) -> dict[str, str]:
+        """What a format keeps of a row for those after it, of this file alone."""
+        return self._sheet.memory
+
+    def column(self, name: str | None) -> str | None:
+        """Return what the file calls a field, the field where it has no name of its own."""
+        return self._sheet.names.get(name or "", name)
 
     def text(self, name: str) -> str:
         """Return what stands in a field, empty where nothing does."""

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Final
 
 from paperdesk.imports.detection import Header
 from paperdesk.imports.documents import Element
-from paperdesk.imports.formats.format import fold
+from paperdesk.imports.formats.format import Format, fold, folded
 from paperdesk.imports.lines import Line
 from paperdesk.imports.model import Code, Rejected, Skipped
 from paperdesk.imports.rows import Row, Sheet
 from paperdesk.imports.table import records
 
 _TOTAL: Final = re.compile(r"(?:sub|grand )?totals?\b.*|.*\btotals?:?", re.IGNORECASE)
+_HEADER: Final = "Header"
+_DATA: Final = "Data"
+_ONE_LINE: Final = 1 << 20
+"""More cells than a row has: where no cell has line breaks, a stray quote must not join rows."""
 _SENTENCE: Final = 3
 """Words from which on a text that stands alone is no cell of a table."""
 
@@ -48,6 +54,46 @@ def table_rows(
         elif any(cells):
             cells.append("")
             yield Row(line, pick(cells), raw, sheet)
+
+
+def section_rows(
+    lines: Iterable[Line], first: Header, kind: Format, sheet: Sheet
+) -> Iterator[Row | Rejected | Skipped]:
+    """Give the rows of a table of sections, of which each has a header of its own or several."""
+    lines = iter(lines)
+    yield from _preamble(islice(lines, first.line - 1))
+    header: list[str] = []
+    pick: Pick = itemgetter(0, 1)
+    least = 0
+    for record in records(lines, first.separator, _ONE_LINE):
+        if isinstance(record, Rejected):
+            yield record
+            continue
+        line, cells = record
+        raw = tuple(cells)
+        section, part = [*cells, "", ""][:2]
+        if part == _HEADER:
+            if line != first.line:
+                yield Skipped(line, Code.HEADER_AGAIN, "is the header of a section", raw)
+            header = cells
+            least = max(place for place, cell in enumerate(cells) if cell) + 1
+            places = {**kind.places(["", "", *folded(cells[2:])])}
+            places |= dict(zip(kind.columns, (0, 1), strict=False))
+            pick = itemgetter(*(places.get(field, len(header)) for field in kind.columns))
+            sheet = replace(sheet, names={field: cells[at] for field, at in places.items()})
+        elif not any(cells):
+            continue
+        elif not header or section != header[0]:
+            reason = "has no header of its section before it"
+            yield Rejected(line, None, Code.CELLS, reason, raw)
+        else:
+            if part != _DATA:
+                cells = [*cells, *[""] * len(header)][: len(header)]
+            _level(cells, least, len(header))
+            if len(cells) != len(header):
+                yield _wrong_width(line, raw, len(header))
+            else:
+                yield Row(line, pick([*cells, ""]), raw, sheet)
 
 
 def _preamble(lines: Iterable[Line]) -> Iterator[Skipped]:

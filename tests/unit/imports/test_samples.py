@@ -112,6 +112,84 @@ _EXPECTED: Final = {
         110 skipped INSTRUMENT
         122 rejected CURRENCY currency
     """,
+    "ibkr_activity.csv": """
+        2 skipped NO_EFFECT
+        3 skipped NO_EFFECT
+        4 skipped NO_EFFECT
+        5 skipped HEADER_AGAIN
+        6 skipped NO_EFFECT
+        7 skipped NO_EFFECT
+        8 skipped HEADER_AGAIN
+        9 skipped NO_EFFECT
+        10 skipped HEADER_AGAIN
+        11 skipped NO_EFFECT
+        12 skipped HEADER_AGAIN
+        13 skipped NO_EFFECT
+        14 skipped SUBTOTAL
+        15 skipped HEADER_AGAIN
+        16 buy 2026-05-01T13:35:00Z AAPL q=10 p=190 fee=1.35 net=-1901.35 account=U1234567
+        17 skipped SUBTOTAL
+        18 skipped SUBTOTAL
+        19 sell 2026-05-04T19:59:01Z BRK.B q=1000 p=480.5 fee=7.12 net=480492.88 account=U1234567
+        20 skipped SUBTOTAL
+        21 skipped SUBTOTAL
+        22 rejected CURRENCY Currency
+        23 buy 2026-05-05T14:10:00Z MSFT q=5 p=400 net=-1999.88 diff=0.12 account=U1234567
+        24 rejected UNSUPPORTED DataDiscriminator
+        25 skipped SUBTOTAL
+        26 skipped HEADER_AGAIN
+        27 skipped INSTRUMENT
+        28 skipped HEADER_AGAIN
+        29 skipped INSTRUMENT
+        30 skipped HEADER_AGAIN
+        31 stock_split 2026-05-09T00:25:00Z NVDA ratio=10:1 account=U1234567
+        32 rejected UNSUPPORTED Description
+        33 rejected UNSUPPORTED Description
+        34 rejected UNSUPPORTED Description
+        35 rejected UNSUPPORTED Description
+        36 skipped SUBTOTAL
+        37 skipped HEADER_AGAIN
+        38 transfer_in 2026-05-12 VTI q=150 account=U1234567
+        39 withdrawal 2026-05-12 net=-500 account=U1234567
+        40 skipped HEADER_AGAIN
+        41 deposit 2026-05-13 net=1000 account=U1234567
+        42 withdrawal 2026-05-14 net=-250.5 account=U1234567
+        43 skipped SUBTOTAL
+        44 skipped SUBTOTAL
+        45 skipped HEADER_AGAIN
+        46 fee 2026-05-15 net=-1.5 account=U1234567
+        47 skipped SUBTOTAL
+        48 skipped HEADER_AGAIN
+        49 dividend 2026-05-18 AAPL p=0.25 net=2.5 account=U1234567
+        50 skipped SUBTOTAL
+        51 skipped FOOTER
+        52 rejected UNSUPPORTED Header
+        53 skipped HEADER_AGAIN
+        54 tax 2026-05-18 AAPL net=-0.38 account=U1234567
+        55 skipped HEADER_AGAIN
+        56 interest 2026-05-19 net=1.12 account=U1234567
+        57 rejected CURRENCY Currency
+        58 skipped HEADER_AGAIN
+        59 skipped INSTRUMENT
+        60 skipped HEADER_AGAIN
+        61 rejected UNSUPPORTED Transaction Fees
+        62 skipped HEADER_AGAIN
+        63 skipped NO_EFFECT
+        64 skipped HEADER_AGAIN
+        65 skipped NO_EFFECT
+    """,
+    "ibkr_activity_accounts.csv": """
+        2 skipped NO_EFFECT
+        3 skipped HEADER_AGAIN
+        4 skipped NO_EFFECT
+        5 skipped HEADER_AGAIN
+        6 buy 2026-05-01T14:00:00Z VTI q=2 p=250 fee=1 net=-501 account=U1111111
+        7 buy 2026-05-01T14:00:00Z VTI q=2 p=250 fee=1 net=-501 account=U2222222
+        8 rejected CELLS
+        9 skipped HEADER_AGAIN
+        10 dividend 2026-05-18 VTI p=0.78 net=1.56 account=U1111111
+        11 rejected CELLS
+    """,
     "ibkr_flex_cash.csv": """
         2 dividend 2026-03-27 VTI p=0.7862 net=23.59
         3 tax 2026-03-27 VTI net=-3.54
@@ -204,6 +282,8 @@ _FILES: Final = {
     "generic.csv": ("generic", "utf-8", ","),
     "ghostfolio.csv": ("ghostfolio_csv", "utf-8", ","),
     "ghostfolio.json": ("ghostfolio_json", "utf-8", ""),
+    "ibkr_activity.csv": ("ibkr_activity", "utf-8", ","),
+    "ibkr_activity_accounts.csv": ("ibkr_activity", "utf-8", ","),
     "ibkr_flex_cash.csv": ("ibkr_flex_cash", "utf-8", ","),
     "ibkr_flex_cash_full.csv": ("ibkr_flex_cash", "utf-8", ","),
     "ibkr_flex_trades.csv": ("ibkr_flex_trades", "utf-8", ","),

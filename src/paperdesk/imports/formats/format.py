@@ -37,6 +37,12 @@ class Format:
     zone: ZoneInfo = NEW_YORK
     midnight_is_date: bool = False
     """Times of exactly midnight stand for the day, also with a zone."""
+    sections: bool = False
+    """Each row begins with its section and its part: `Header`, `Data`, …
+
+    The header of a section names the cells of its rows, which are of its width. Section and part
+    are the first two of `columns`.
+    """
 
     def places(self, names: Sequence[str]) -> dict[str, int]:
         """Return in which column each field stands; those without one are left out."""

@@ -6,6 +6,7 @@ from paperdesk.imports.formats.alpaca import ALPACA
 from paperdesk.imports.formats.fidelity import FIDELITY
 from paperdesk.imports.formats.generic import GENERIC
 from paperdesk.imports.formats.ghostfolio import GHOSTFOLIO_CSV, GHOSTFOLIO_JSON
+from paperdesk.imports.formats.ibkr_activity import IBKR_ACTIVITY
 from paperdesk.imports.formats.ibkr_flex import IBKR_FLEX_CASH, IBKR_FLEX_TRADES
 from paperdesk.imports.formats.robinhood import ROBINHOOD
 from paperdesk.imports.formats.schwab import SCHWAB
@@ -15,6 +16,7 @@ FORMATS: Final = (
     FIDELITY,
     GHOSTFOLIO_CSV,
     GHOSTFOLIO_JSON,
+    IBKR_ACTIVITY,
     IBKR_FLEX_CASH,
     IBKR_FLEX_TRADES,
     ROBINHOOD,
