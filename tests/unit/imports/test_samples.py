@@ -273,6 +273,20 @@ _EXPECTED: Final = {
         17 rejected TICKER Symbol
         19 skipped SUBTOTAL
     """,
+    "trading212.csv": """
+        2 buy 2026-03-02T14:35:10.123000Z AAPL q=10 p=190.25 net=-1902.5 id=EOF0001
+        3 sell 2026-03-03T15:00:00Z AAPL q=4 p=195.5 fee=0.02 net=781.98 id=EOF0002
+        4 buy 2026-03-04T15:00:00Z MSFT q=2 p=400 fee=1.2 net=-801.2 GBP rate=1.25 id=EOF0003
+        5 rejected CURRENCY Currency (Total)
+        6 rejected CURRENCY Currency (Total)
+        7 rejected CURRENCY Currency conversion fee
+        8 dividend 2026-03-06T10:00:00Z AAPL q=6 p=0.24 net=1.22
+        9 interest 2026-03-07T02:00:00Z net=0.07 id=EOF0007
+        10 deposit 2026-03-08T10:00:00Z net=1000 id=EOF0008
+        11 withdrawal 2026-03-09T10:00:00Z net=-250 id=EOF0009
+        12 rejected UNSUPPORTED Action
+        13 rejected UNSUPPORTED Action
+    """,
 }
 _FILES: Final = {
     "alpaca.json": ("alpaca", "utf-8", ""),
@@ -290,6 +304,7 @@ _FILES: Final = {
     "ibkr_flex_trades_short.csv": ("ibkr_flex_trades", "utf-8", ","),
     "robinhood.csv": ("robinhood", "utf-8", ","),
     "schwab.csv": ("schwab", "utf-8", ","),
+    "trading212.csv": ("trading212", "utf-8", ","),
 }
 
 

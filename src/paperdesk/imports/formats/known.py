@@ -10,6 +10,7 @@ from paperdesk.imports.formats.ibkr_activity import IBKR_ACTIVITY
 from paperdesk.imports.formats.ibkr_flex import IBKR_FLEX_CASH, IBKR_FLEX_TRADES
 from paperdesk.imports.formats.robinhood import ROBINHOOD
 from paperdesk.imports.formats.schwab import SCHWAB
+from paperdesk.imports.formats.trading212 import TRADING212
 
 FORMATS: Final = (
     ALPACA,
@@ -21,5 +22,6 @@ FORMATS: Final = (
     IBKR_FLEX_TRADES,
     ROBINHOOD,
     SCHWAB,
+    TRADING212,
     GENERIC,
 )
