@@ -1,4 +1,4 @@
--- Paperdesk at revision 0015, as SQLite has it.
+-- Paperdesk at revision 0016, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -135,14 +135,20 @@ CREATE TABLE job_rows (
     error_message TEXT,
     attempts BIGINT DEFAULT 0 NOT NULL,
     created_at VARCHAR(27) NOT NULL,
-    processed_at VARCHAR(27),
+    processed_at VARCHAR(27), lease VARCHAR(36), leased_until VARCHAR(27), line BIGINT, warning TEXT, effect JSON,
     CONSTRAINT pk_job_rows PRIMARY KEY (id),
     CONSTRAINT fk_job_rows_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE,
     CONSTRAINT uq_job_rows_job_id_row_number UNIQUE (job_id, row_number),
     CONSTRAINT ck_job_rows_row_status CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'skipped', 'needs_review'))
 );
 
+CREATE INDEX ix_job_rows_failed ON job_rows (job_id, row_number) WHERE status = 'failed';
+
 CREATE INDEX ix_job_rows_job_id ON job_rows (job_id);
+
+CREATE INDEX ix_job_rows_pending ON job_rows (job_id, row_number) WHERE status = 'pending';
+
+CREATE INDEX ix_job_rows_processing ON job_rows (leased_until) WHERE status = 'processing';
 
 CREATE INDEX ix_job_rows_status ON job_rows (status);
 
@@ -166,7 +172,7 @@ CREATE TABLE jobs (
     created_at VARCHAR(27) NOT NULL,
     started_at VARCHAR(27),
     completed_at VARCHAR(27),
-    updated_at VARCHAR(27) NOT NULL,
+    updated_at VARCHAR(27) NOT NULL, options JSON, is_ordered BOOLEAN DEFAULT false NOT NULL, lease VARCHAR(36), leased_until VARCHAR(27), previewed_at VARCHAR(27), undone_at VARCHAR(27), file_name VARCHAR(128), file_sha256 VARCHAR(64), "key" VARCHAR(128), request_sha256 VARCHAR(64), phase VARCHAR(32) DEFAULT 'run' NOT NULL CONSTRAINT ck_jobs_job_phase CHECK (phase IN ('load', 'preview', 'run', 'undo')),
     CONSTRAINT pk_jobs PRIMARY KEY (id),
     CONSTRAINT fk_jobs_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
     CONSTRAINT ck_jobs_job_status CHECK (status IN ('pending', 'running', 'paused', 'completed', 'failed', 'cancelled')),
@@ -179,6 +185,8 @@ CREATE INDEX ix_jobs_created_at ON jobs (created_at);
 CREATE INDEX ix_jobs_status ON jobs (status);
 
 CREATE INDEX ix_jobs_user_id ON jobs (user_id);
+
+CREATE UNIQUE INDEX ix_jobs_user_id_key ON jobs (user_id, "key");
 
 CREATE TABLE "orders" (
     id VARCHAR(36) NOT NULL,

@@ -134,6 +134,15 @@ class JobStatus(StrEnum):
     cancelled = "cancelled"
 
 
+class JobPhase(StrEnum):
+    """What is done with a job's rows: read from a file, estimated, booked, or taken back."""
+
+    load = "load"
+    preview = "preview"
+    run = "run"
+    undo = "undo"
+
+
 class JobMode(StrEnum):
     """Whether a job waits for a person after its preview."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperdesk.clock import utc_now
@@ -10,7 +10,21 @@ from paperdesk.db.base import Base
 from paperdesk.db.types import Id, Instant, Json, JsonType, Name, Prose, enum_column
 from paperdesk.ids import new_id
 from paperdesk.models.accounts import DEFAULT_ACCOUNT
-from paperdesk.models.enums import Atomicity, EventType, JobMode, JobStatus, LogLevel, RowStatus
+from paperdesk.models.enums import (
+    Atomicity,
+    EventType,
+    JobMode,
+    JobPhase,
+    JobStatus,
+    LogLevel,
+    RowStatus,
+)
+
+
+def _rows_that_are(status: RowStatus, *columns: str) -> Index:
+    """Return an index over the rows of one status alone: most have ended, and are never in it."""
+    only = text(f"status = '{status}'")
+    return Index(f"ix_job_rows_{status}", *columns, sqlite_where=only, postgresql_where=only)
 
 
 class Job(Base):
@@ -19,10 +33,18 @@ class Job(Base):
     `kind` says what the rows are (basket, import_trades, …) and `original_command` keeps the
     sentence it was made from. The counters are the sums of the rows; `total_cost_cents` is the
     cash that left the account, in whole cents, negative where more came in.
+
+    `phase` is what workers do with its rows; `options` what the kind was told. `is_ordered` says
+    that one worker at a time takes its rows, by their number; `lease` is that worker, until
+    `leased_until`. `key` is the caller's idempotency key, `request_sha256` of what came under it.
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "status"), Index(None, "created_at"))
+    __table_args__ = (
+        Index(None, "user_id", "key", unique=True),
+        Index(None, "status"),
+        Index(None, "created_at"),
+    )
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=new_id)
     user_id: Mapped[Id] = mapped_column(
@@ -55,6 +77,19 @@ class Job(Base):
     started_at: Mapped[Instant | None]
     completed_at: Mapped[Instant | None]
     updated_at: Mapped[Instant] = mapped_column(default=utc_now, onupdate=utc_now)
+    options: Mapped[Any | None] = mapped_column(JsonType)
+    phase: Mapped[JobPhase] = mapped_column(
+        enum_column(JobPhase), default=JobPhase.run, server_default=JobPhase.run.value
+    )
+    is_ordered: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    lease: Mapped[Id | None]
+    leased_until: Mapped[Instant | None]
+    previewed_at: Mapped[Instant | None]
+    undone_at: Mapped[Instant | None]
+    file_name: Mapped[Name | None]
+    file_sha256: Mapped[str | None] = mapped_column(String(64))
+    key: Mapped[Name | None]
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
 
     rows: Mapped[list["JobRow"]] = relationship(
         back_populates="job",
@@ -76,7 +111,12 @@ class JobRow(Base):
     """One row of a job and its outcome. Rows count from 1.
 
     `data` is the row as it was given; `row_checksum` its SHA-256, `idempotency_key` what keeps its
-    effect from happening twice. `cost_cents` is the cash that left the account, in whole cents.
+    effect from happening twice. `cost_cents` is the cash that left the account, in whole cents;
+    of a row that waits what it is estimated to be.
+
+    While it is `processing` the worker with its `lease` has it, until `leased_until`. `effect` says
+    what it booked, so that it can be undone; NULL as long as it booked nothing. `line` is where it
+    stands in its file, `warning` what a person should know of it.
     """
 
     __tablename__ = "job_rows"
@@ -84,6 +124,9 @@ class JobRow(Base):
         UniqueConstraint("job_id", "row_number"),
         Index(None, "job_id"),
         Index(None, "status"),
+        _rows_that_are(RowStatus.pending, "job_id", "row_number"),
+        _rows_that_are(RowStatus.processing, "leased_until"),
+        _rows_that_are(RowStatus.failed, "job_id", "row_number"),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=new_id)
@@ -102,6 +145,11 @@ class JobRow(Base):
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
     processed_at: Mapped[Instant | None]
+    lease: Mapped[Id | None]
+    leased_until: Mapped[Instant | None]
+    line: Mapped[int | None]
+    warning: Mapped[Prose | None]
+    effect: Mapped[Any | None] = mapped_column(JsonType)
 
     job: Mapped[Job] = relationship(back_populates="rows", lazy="raise")
 
