@@ -23,6 +23,8 @@ from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
 from paperdesk.desk import Desk
 from paperdesk.errors import RateLimited, Unauthenticated
+from paperdesk.jobs.routes import jobs as job_routes
+from paperdesk.jobs.routes import making as job_making
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.proof import routes as proof_routes
 from paperdesk.ledger.proof.standing import ReadOnlyGuard
@@ -73,6 +75,8 @@ ROUTERS = (
     webhook_routes.router,
     signal_routes.router,
     killswitch.router,
+    job_making.router,
+    job_routes.router,
 )
 
 
@@ -171,7 +175,10 @@ def create_app(
     app.add_middleware(
         Gate,
         allowed_hosts=(*desk.settings.allowed_hosts, desk.settings.host),
-        body_limits={order_routes.BATCH_PATH: order_routes.BATCH_BODY_LIMIT},
+        body_limits={
+            order_routes.BATCH_PATH: order_routes.BATCH_BODY_LIMIT,
+            job_making.PATH: job_making.BODY_LIMIT,
+        },
     )
     app.add_middleware(RequestIds)
     app.add_api_route(

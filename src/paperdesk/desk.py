@@ -15,6 +15,11 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.events.feed import Feed
 from paperdesk.events.wire import CHANNEL as EVENTS
+from paperdesk.jobs.basket.kind import Basket
+from paperdesk.jobs.changing import JobChanges
+from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.telling import CHANNEL as JOBS
+from paperdesk.jobs.worker import Worker
 from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.ledger.proof.keeper import Keeper
@@ -64,6 +69,7 @@ class Desk:
         self.stock_source: StockSource
         self.inbox: Inbox
         self.executor: Executor
+        self.worker: Worker
         self.venue: Venue
         self.matcher: Matcher
         self.standing: Standing
@@ -89,6 +95,7 @@ class Desk:
             await self._open_market(stack)
             self._open_ledger(stack, state)
             self._open_inbox(stack, state)
+            self._open_jobs(state)
             stack.push_async_callback(self.leadership.stop)
             self.leadership.start()
             stack.push_async_callback(self.supervisor.stop)
@@ -106,6 +113,7 @@ class Desk:
                 "access",
                 "inbox",
                 "executor",
+                "worker",
             ):
                 setattr(state, name, getattr(self, name))
             yield
@@ -148,6 +156,7 @@ class Desk:
         self.market.tell(self.matcher.heard_prices)
         self.leadership.listen(ORDERS, self.matcher.heard_of)
         self.leadership.listen(SIGNALS, self._heard_of_signals)
+        self.leadership.listen(JOBS, self._heard_of_jobs)
         self.feed = Feed(lambda data: bytes(written(data)), shared=self.leadership.shared)
         self.leadership.listen(EVENTS, self.feed.heard, missed=self.feed.begin_anew)
         await self.leadership.elect()
@@ -206,6 +215,13 @@ class Desk:
             self.access.check_failures,
         )
 
+    def _open_jobs(self, state: State) -> None:
+        """Have jobs worked on, in every process."""
+        kinds = Kinds([Basket(self.database, self.ledger, self.market, self.venue)])
+        self.worker = Worker(self.database, self.ledger, kinds, self.clock, self.feed)
+        state.job_kinds = kinds
+        state.job_changes = JobChanges(kinds)
+
     def _share_out(self, snapshots: SnapshotRecorder) -> None:
         """Say what the one process does that leads, and what the others do."""
         leadership, market = self.leadership, self.market
@@ -244,6 +260,7 @@ class Desk:
         start = self.supervisor.start
         start("election", self.leadership.run)
         start("performance", lambda: keep_warm(performance, self.database, self.clock))
+        start("jobs", self.worker.run)
         start("heartbeat", lambda: self.feed.beat(self.clock))
         if self.feed.shared:
             start("events", lambda: self._teller.receive(self.ledger))
@@ -255,6 +272,9 @@ class Desk:
 
     def _heard_of_signals(self, _message: str) -> None:
         self.executor.heard()
+
+    def _heard_of_jobs(self, _message: str) -> None:
+        self.worker.heard()
 
 
 def _beside(database: Path) -> Path:

@@ -50,6 +50,7 @@ class Action(StrEnum):
     order_rejected = "order.rejected"
     position_closed = "position.closed"
     trades_replayed = "trades.replayed"
+    trade_undone = "trade.undone"
     cash_moved = "cash.moved"
     borrowing_charged = "borrowing.charged"
     margin_called = "margin.called"

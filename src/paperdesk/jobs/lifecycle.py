@@ -95,6 +95,7 @@ _DONE: Final = frozenset(
 )
 
 _Status = TypeVar("_Status", JobStatus, RowStatus)
+_Event = TypeVar("_Event", JobEvent, RowEvent)
 
 
 class Counts(NamedTuple):
@@ -135,7 +136,7 @@ def row_after(status: RowStatus, event: RowEvent) -> RowStatus:
 
 
 def _after(
-    table: Mapping[tuple[_Status, StrEnum], _Status], thing: str, status: _Status, event: StrEnum
+    table: Mapping[tuple[_Status, _Event], _Status], thing: str, status: _Status, event: _Event
 ) -> _Status:
     after = table.get((status, event))
     if after is None:

@@ -40,7 +40,8 @@ def _shares(value: Decimal) -> Decimal:
     return value
 
 
-def _dollars(value: Decimal) -> Decimal:
+def dollars(value: Decimal) -> Decimal:
+    """Return an amount to trade for. Raises ValueError where it cannot be one."""
     if not 0 < value <= booking.LARGEST_AMOUNT:
         raise ValueError("must be more than 0 and at most 1000000000 US dollars")
     if booking.money(value) != value:
@@ -110,7 +111,7 @@ class OrderRequest(Ask):
     time_in_force: TimeInForce = TimeInForce.day
     quantity: Shares | None = None
     notional: Annotated[
-        Annotated[AmountIn, AfterValidator(_dollars)] | None,
+        Annotated[AmountIn, AfterValidator(dollars)] | None,
         Field(description="US dollars to trade for, to 6 places, instead of `quantity`"),
     ] = None
     limit_price: UnitPrice | None = None

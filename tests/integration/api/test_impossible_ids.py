@@ -20,6 +20,7 @@ BODIES: dict[str, Any] = {
     "update_webhook": {"name": "other"},
     "rotate_signing_secret": {},
     "close_position": {},
+    "change_row": {"data": {}},
     "receive_by_url": {"ticker": "AAPL", "action": "buy"},
 }
 """A body that is good, of each operation that has one and text in its path."""

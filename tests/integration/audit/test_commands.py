@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,6 +21,14 @@ from paperdesk.corporate.booking import Notice
 from paperdesk.corporate.commands import Dividend, SpinOff, Split, SymbolChange
 from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
+from paperdesk.jobs.basket.kind import Basket
+from paperdesk.jobs.booking import BookRows, Claimed, UndoRows
+from paperdesk.jobs.changing import JobChanges
+from paperdesk.jobs.claims import claim
+from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.lifecycle import JobEvent
+from paperdesk.jobs.making import Asked, make
+from paperdesk.jobs.schemas import JobTerms
 from paperdesk.ledger.accounts import ChangeRules
 from paperdesk.ledger.cash import MoveCash
 from paperdesk.ledger.lane.waiting import Command
@@ -29,6 +37,7 @@ from paperdesk.ledger.replay.past_trades import PastTrade, RowReader
 from paperdesk.margin.commands import CallMargin, ChargeBorrowing
 from paperdesk.models import (
     CashMovementKind,
+    JobMode,
     OrderType,
     Signal,
     SignalStatus,
@@ -207,6 +216,39 @@ async def stop(desk: TradingDesk) -> CancelSignalOrders:
     return CancelSignalOrders("default", desk.clock, "webhook-1")
 
 
+async def claimed(desk: TradingDesk, kind: Basket) -> BookRows:
+    """Store a job of one row that runs, and claim the row."""
+    row = {"ticker": "AAPL", "side": "buy", "quantity": 1}
+    asked = Asked("default", JobTerms(mode=JobMode.auto), kind)
+    made = await make(desk.database, desk.clock, asked, [row])
+    async with desk.database.write() as session:
+        connection = await session.connection()
+        _, rows = await connection.run_sync(claim, made.job.id, "lease", desk.clock.now())
+    ready = [Claimed(each, kind.check(each.data)) for each in rows]
+    return BookRows("default", made.job.id, "lease", kind, ready, {}, desk.clock)
+
+
+def basket(desk: TradingDesk) -> Basket:
+    # Its market prices tickers beforehand, which no command does.
+    return Basket(desk.database, desk.ledger, cast("Any", None), desk.venue)
+
+
+async def book_rows(desk: TradingDesk) -> BookRows:
+    return await claimed(desk, basket(desk))
+
+
+async def undo_rows(desk: TradingDesk) -> UndoRows:
+    kind = basket(desk)
+    booked = await claimed(desk, kind)
+    await desk.ledger.submit(booked)
+    changes, now = JobChanges(Kinds([kind])), desk.clock.now()
+    async with desk.database.write() as session:
+        connection = await session.connection()
+        await connection.run_sync(changes.ask, "default", booked.job_id, JobEvent.undo, now)
+        _, rows = await connection.run_sync(claim, booked.job_id, "lease", now)
+    return UndoRows("default", booked.job_id, "lease", kind, rows, desk.clock)
+
+
 EXAMPLES: dict[type[Any], tuple[Callable[[TradingDesk], Awaitable[Command[Any]]], list[str]]] = {
     PlaceOrder: (place, ["order.placed"]),
     ClosePosition: (close, ["position.closed"]),
@@ -226,6 +268,8 @@ EXAMPLES: dict[type[Any], tuple[Callable[[TradingDesk], Awaitable[Command[Any]]]
     Dividend: (dividend, ["action.booked"]),
     ExecuteSignal: (execute, ["order.placed", "signal.executed"]),
     CancelSignalOrders: (stop, ["order.canceled"]),
+    BookRows: (book_rows, ["order.placed", "job.changed"]),
+    UndoRows: (undo_rows, ["trade.undone"]),
 }
 
 

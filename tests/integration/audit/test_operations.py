@@ -4,6 +4,7 @@ A new route needs an example here: a valid request, and what the line calls it.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import httpx2
@@ -11,11 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from paperdesk.app import create_app
+from paperdesk.clock import utc_now
 from paperdesk.db.engine import Database
 from paperdesk.ledger.proof.standing import REASON
-from paperdesk.models import DeskMeta
+from paperdesk.models import DeskMeta, Job, JobRow, JobStatus, RowStatus
 from paperdesk.settings import Settings
 from support.desk import DeskClient, open_desk
+from support.jobs import until
 from support.trail import asked_by, said, trail
 
 Prepare = Callable[[DeskClient], Awaitable[str]]
@@ -93,6 +96,43 @@ async def signal(desk: DeskClient) -> str:
 
 async def domain(desk: DeskClient) -> str:
     return (await desk.post("/api/domains", json={"name": "Oil/Gas"})).json()["name"]
+
+
+async def job(desk: DeskClient) -> str:
+    """Make a job that is estimated."""
+    body = {"rows": [{"ticker": "AAPL", "side": "buy", "quantity": 1}]}
+    job_id = (await desk.post("/api/jobs", json=body)).json()["id"]
+    await until(desk, job_id, "previewed_at")
+    return job_id
+
+
+async def paused_job(desk: DeskClient) -> str:
+    return await stored_job(desk, "paused")
+
+
+async def running_job(desk: DeskClient) -> str:
+    return await stored_job(desk, "running")
+
+
+async def ended_job(desk: DeskClient) -> str:
+    return await stored_job(desk, "completed")
+
+
+async def stored_job(desk: DeskClient, status: str) -> str:
+    """Store a job of which nothing becomes by itself: another worker has what there is to do."""
+    far = utc_now() + timedelta(days=1)
+    made = Job(name="a job", status=JobStatus(status), is_ordered=True, total_rows=3)
+    made.lease, made.leased_until = "another", far
+    held = {"status": RowStatus.processing, "lease": "another", "leased_until": far}
+    made.rows = [
+        JobRow(row_number=1, data={}, status=RowStatus.failed),
+        JobRow(row_number=2, data={}, status=RowStatus.completed, effect={"order_id": "none"}),
+        JobRow(row_number=3, data={}, **held),
+    ]
+    made.processed_rows, made.failed_rows, made.successful_rows = 2, 1, 1
+    async with desk.app.state.database.write() as session:
+        session.add(made)
+    return made.id
 
 
 NEW: str | None = "new"
@@ -184,6 +224,34 @@ EXAMPLES: dict[str, Example] = {
         {"signal.replayed"}, path="/api/signals/{id}/replay", prepare=signal
     ),
     "POST /api/signals/replay": Example({"signal.replayed"}, SPAN, prepare=signal),
+    "POST /api/jobs": Example(
+        {"job.made"}, {"rows": [{"ticker": "AAPL", "side": "buy", "quantity": 1}]}
+    ),
+    "PATCH /api/jobs/{job_id}/rows/{row_number}": Example(
+        {"job.changed"},
+        {"data": {"ticker": "AAPL", "side": "buy", "quantity": 2}},
+        "/api/jobs/{id}/rows/1",
+        ended_job,
+    ),
+    "DELETE /api/jobs/{job_id}": Example({"job.removed"}, path="/api/jobs/{id}", prepare=job),
+    "POST /api/jobs/{job_id}/start": Example(
+        {"job.changed"}, path="/api/jobs/{id}/start", prepare=job
+    ),
+    "POST /api/jobs/{job_id}/cancel": Example(
+        {"job.changed"}, path="/api/jobs/{id}/cancel", prepare=job
+    ),
+    "POST /api/jobs/{job_id}/pause": Example(
+        {"job.changed"}, path="/api/jobs/{id}/pause", prepare=running_job
+    ),
+    "POST /api/jobs/{job_id}/resume": Example(
+        {"job.changed"}, path="/api/jobs/{id}/resume", prepare=paused_job
+    ),
+    "POST /api/jobs/{job_id}/retry": Example(
+        {"job.changed"}, path="/api/jobs/{id}/retry", prepare=ended_job
+    ),
+    "POST /api/jobs/{job_id}/undo": Example(
+        {"job.changed"}, path="/api/jobs/{id}/undo", prepare=ended_job
+    ),
     "POST /api/killswitch": Example({"killswitch.engaged"}, {"on": True}, account=None),
 }
 
@@ -202,6 +270,7 @@ def operations() -> list[str]:
 @pytest.fixture
 async def acting_desk(database_url: str) -> Any:
     async with open_desk(database_url, secret="s" * 32) as desk:
+        await desk.app.state.worker.started.wait()
         yield desk
 
 

@@ -18,7 +18,7 @@ from support.desk import DeskClient
 from support.keys import bearer, make_admin, make_key
 
 NOBODY = "0192f2a4-5e0c-7cc1-8a1b-1c2d3e4f5a6b"
-OF_NOBODY = {"ticker", "domain"}
+OF_NOBODY = {"ticker", "domain", "row_number"}
 """Path parameters that are no account's."""
 NAMES_NOTHING = {
     "domain",
@@ -64,6 +64,7 @@ class Foreign:
     key: str
     webhook: str
     signal: str
+    job: str
     marks: tuple[str, ...]
     """Texts that are in nothing but answers about B."""
     own: str
@@ -81,6 +82,8 @@ class Foreign:
             "key_id": self.key,
             "webhook_id": self.webhook,
             "signal_id": self.signal,
+            "job_id": self.job,
+            "row_number": "1",
             "ticker": "MSFT",
             "domain": "AI/Tech",
         }[name]
@@ -98,7 +101,7 @@ class Foreign:
             "actor_id": [self.key, self.webhook],
             "subject": [self.order, self.webhook, self.signal, self.key, self.account],
             "request_id": ["b-request"],
-            "job_id": [NOBODY],
+            "job_id": [self.job],
         }
         return [] if name in NAMES_NOTHING else found[name]
 
@@ -129,6 +132,8 @@ class Foreign:
             "update_webhook": {"enabled": False, "mode": "execute", "name": "taken"},
             "rotate_signing_secret": {"grace_seconds": 0},
             "replay_signals": SPAN | {"webhook_id": self.webhook},
+            "create_job": {"rows": [sale], "mode": "auto", "name": "taken"},
+            "change_row": {"data": sale},
             "turn_killswitch": {"on": True, "account_id": self.account, "cancel_orders": True},
         }[operation]
 
@@ -166,6 +171,7 @@ async def foreign(desk: DeskClient) -> Foreign:
     await desk.post("/api/watchlist", json={"ticker": "BRK.B"}, headers=as_b)
     key = await make_key(desk, "read", by=admin, account_id=account)
     webhook, signal, token = await alerted(desk, as_b)
+    job = await job_of(desk, as_b)
     own = (
         await desk.post(
             "/api/accounts", json={"name": "a", "cash_balance": 9000}, headers=bearer(admin)
@@ -185,13 +191,15 @@ async def foreign(desk: DeskClient) -> Foreign:
         key["key_id"],
         webhook,
         signal,
+        job,
+        "b-job",
         "b-name",
         "b-note",
         "b-alert",
         "b-request",
         '"b-strategy"',
     )
-    return Foreign(account, order, key["id"], webhook, signal, marks, own, bound, token, admin)
+    return Foreign(account, order, key["id"], webhook, signal, job, marks, own, bound, token, admin)
 
 
 async def alerted(desk: DeskClient, headers: dict[str, str]) -> tuple[str, str, str]:
@@ -206,6 +214,19 @@ async def alerted(desk: DeskClient, headers: dict[str, str]) -> tuple[str, str, 
     sent = await desk.post(f"/hooks/{made['token']}", json=alert)
     assert sent.status_code == 200, sent.text
     return str(made["id"]), str(sent.json()["signal_id"]), str(made["token"])
+
+
+async def job_of(desk: DeskClient, headers: dict[str, str]) -> str:
+    """Make a job with a row that failed, and wait for its end. Return its id."""
+    row = {"ticker": "MSFT", "side": "sell", "quantity": 1000, "note": "b-note"}
+    body = {"rows": [row], "name": "b-job", "mode": "auto"}
+    made = await desk.post("/api/jobs", json=body, headers=headers | {"Idempotency-Key": "b-key"})
+    job_id = str(made.json()["id"])
+    async with asyncio.timeout(20):
+        path = f"/api/jobs/{job_id}"
+        while not (await desk.get(path, headers=headers)).json()["completed_at"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return job_id
 
 
 def operations(desk: DeskClient) -> Iterator[tuple[str, str, Any]]:
@@ -283,9 +304,8 @@ async def test_no_route_reads_or_moves_anything_of_another_account(
     before = await state_of(desk, foreign.account)
     asked = 0
     for method, path, operation in operations(desk):
-        if "/stream" in path:
+        if "/stream" in path and not named(operation, "path"):
             # It does not end: below it is refused for a foreign account, and then followed.
-            assert set(named(operation, "path")) == set()
             continue
         target = filled(path, operation, foreign)
         for query, headers in tries(operation, foreign):
@@ -309,7 +329,7 @@ async def test_no_route_reads_or_moves_anything_of_another_account(
 
     assert asked > 100
     assert await state_of(desk, foreign.account) == before
-    for table in ("orders", "positions", "watchlist", "webhooks", "signals", "audit_logs"):
+    for table in ("orders", "positions", "watchlist", "webhooks", "signals", "jobs", "audit_logs"):
         assert before[table], table
 
 

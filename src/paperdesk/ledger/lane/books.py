@@ -90,6 +90,20 @@ class Books:
                 view = read_view(self.connection, head.id)
             self._accounts[head.id] = AccountBook(view, self._entries)
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Note keys that `order_under` will be asked for, of a command that has many.
+
+        Whether they were used is found out in one look.
+        """
+        new = set(keys).difference(self._keys)
+        if not new:
+            return
+        if self._used_keys is not None:
+            self._used_keys.update(rows.keys_used(self.connection, self._accounts, new))
+        if self._noted_keys is not None:
+            self._noted_keys.update(rows.entry_keys_used(self.connection, self._accounts, new))
+        self._keys = new.union(self._keys)
+
     def account(self, account_id: str) -> AccountBook:
         """Return the book of an account of the batch. Raises NotFound if there is none."""
         book = self._accounts.get(account_id)

@@ -25,6 +25,7 @@ from paperdesk.ledger.lane.books import Batch, Books
 from paperdesk.ledger.lane.current import CurrentViews
 from paperdesk.ledger.lane.lanes import lane_for
 from paperdesk.ledger.lane.outcomes import Spoiled
+from paperdesk.ledger.lane.rehearsing import Rehearsal
 from paperdesk.ledger.lane.waiting import Command, Pending
 from paperdesk.ledger.views import AccountView
 
@@ -94,6 +95,10 @@ class Ledger:
             # No other process books on a SQLite file.
             return known
         return await self._current.view_of(account_id)
+
+    async def rehearse(self, account_id: str) -> Rehearsal:
+        """Return an account to try commands on; nothing is booked. Raises NotFound."""
+        return Rehearsal(self._database, await self.account(account_id))
 
     async def close(self) -> None:
         """Book what was accepted, answer it, and stop."""

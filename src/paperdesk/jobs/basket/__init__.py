@@ -1,0 +1,1 @@
+"""Baskets: jobs whose rows are orders."""

@@ -1,0 +1,121 @@
+"""What a kind of job is: one small object that says what its rows mean.
+
+The life of a job, its queue, its leases, its counters and its routes are the same for all kinds. A
+kind whose rows are booked is a `BookedKind`; what works outside the ledger is a `TaskKind`. The
+desk composes a `Kinds` of those that there are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from paperdesk.errors import InvalidRequest
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import Job, JobRow
+
+
+class Outcome(NamedTuple):
+    """What came of a row that was booked.
+
+    `cost` is the cash that left the account, in US dollars, less than 0 where more came in.
+    `effect` says in plain values what was booked, for `BookedKind.undo`; never None. `set_aside` is
+    what may leave it later, for an order that rests.
+    """
+
+    cost: Decimal
+    effect: Any
+    order_id: str | None = None
+    warning: str | None = None
+    set_aside: Decimal = Decimal(0)
+
+
+@runtime_checkable
+class BookedKind(Protocol):
+    """A kind whose rows are booked on the account of the job, each row whole or not at all."""
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        ...
+
+    def check(self, data: Any) -> Any:
+        """Return what a row says, typed. Raises Refused, with the field and what is wrong of it.
+
+        Called outside of every transaction, perhaps in a thread.
+        """
+        ...
+
+    def is_ordered(self, rows: Sequence[Any]) -> bool:
+        """Say whether rows, as `check` returned them, must be booked one after the other."""
+        ...
+
+    async def prepare(self, rows: Sequence[Any]) -> Any:
+        """Do what rows need beforehand, such as waiting for prices, outside of every transaction.
+
+        What it returns `book` is given.
+        """
+        ...
+
+    def book(self, books: Books, job: Job, row: JobRow, said: Any, prepared: Any) -> Outcome:
+        """Book a row, of which `check` returned `said`, under its `idempotency_key`.
+
+        Raises Refused, and has changed nothing then: the row fails alone.
+        """
+        ...
+
+    def undo(self, books: Books, job: Job, row: JobRow) -> None:
+        """Take back what a row booked, by its `effect`, so that cash is as if it never was.
+
+        Raises Refused, and has changed nothing then: a person must look at the row.
+        """
+        ...
+
+
+@runtime_checkable
+class SpokenKind(BookedKind, Protocol):
+    """A kind whose rows may be given by a command in words."""
+
+    async def spoken(self, account_id: str, command: str) -> list[Any]:
+        """Return the rows that a command means now. Raises InvalidRequest for one that is unclear.
+
+        Raises PriceUnavailable where it takes prices that there are not.
+        """
+        ...
+
+
+@runtime_checkable
+class TaskKind(Protocol):
+    """A kind that works outside the ledger. Begun anew after it broke off, it must do no harm."""
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        ...
+
+    async def run(self, job: Job) -> dict[str, Any]:
+        """Do it, and return what came of it. Raises Refused where it cannot be done."""
+        ...
+
+
+Kind = BookedKind | TaskKind
+
+
+class Kinds:
+    """The kinds of job that a desk knows."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+
+    def named(self, name: str) -> Kind:
+        """Return a kind. Raises InvalidRequest, naming those there are, if there is no such."""
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise InvalidRequest(f"kind: must be one of {', '.join(self._kinds)}.")
+        return kind
+
+    def booked(self, name: str) -> BookedKind:
+        """Return a kind whose rows are booked. Raises InvalidRequest where it is none."""
+        kind = self.named(name)
+        if not isinstance(kind, BookedKind):
+            raise InvalidRequest(f"kind: a {name} has no rows.")
+        return kind

@@ -1,0 +1,210 @@
+"""Making a job: its rows checked one by one, then stored with it in one transaction."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from paperdesk.audit.actor import acting, request_id
+from paperdesk.audit.trail import Action, Line, Said, write
+from paperdesk.clock import Clock
+from paperdesk.db.engine import Database
+from paperdesk.db.exact_json import written
+from paperdesk.db.prepared import unattached
+from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
+from paperdesk.ids import new_id
+from paperdesk.jobs.data import checksum, storable
+from paperdesk.jobs.kinds import BookedKind, Kind
+from paperdesk.jobs.lifecycle import Counts, counts_of
+from paperdesk.jobs.schemas import JobRequest, JobTerms
+from paperdesk.jobs.store import JOBS, insert_rows, locked_job
+from paperdesk.jobs.telling import LogLine, log, wake
+from paperdesk.models import Atomicity, Job, JobMode, JobPhase, JobRow, JobStatus, RowStatus
+
+MOST_OF_ALL: Final = 1_000
+"""Rows of a job that is all or nothing: they are booked in one transaction, and others wait."""
+MOST_AT_ONCE: Final = 2_000
+"""Rows of one INSERT."""
+_JOB: Final = tuple(column.name for column in JOBS.c)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A job that was asked for, and under which key of the caller, if any.
+
+    `request_sha256` tells requests under one key apart.
+    """
+
+    account_id: str
+    terms: JobTerms
+    kind: Kind
+    original_command: str | None = None
+    key: str | None = None
+    request_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A job, and whether an earlier request with the key made it."""
+
+    job: Job
+    replayed: bool
+
+
+def sha256_of(request: JobRequest) -> str:
+    """Return what tells requests apart: the same after parsing is the same."""
+    said = request.model_dump(mode="json", exclude={"rows"})
+    return hashlib.sha256(written([said, request.rows]).encode()).hexdigest()
+
+
+async def made_before(database: Database, asked: Asked) -> Job | None:
+    """Return the job that was made under the key, if any was.
+
+    Raises IdempotencyMismatch where another request made it.
+    """
+    if asked.key is None:
+        return None
+    query = select(Job).where(Job.user_id == asked.account_id, Job.key == asked.key)
+    async with database.read() as session:
+        earlier = await session.scalar(query)
+    if earlier is not None:
+        _check_same(earlier, asked.request_sha256)
+    return earlier
+
+
+def checked_row(kind: BookedKind, row: JobRow) -> Any:
+    """Return what a row says, typed; where it cannot be, note in the row why and return None."""
+    try:
+        return kind.check(row.data)
+    except Refused as refusal:
+        row.error_code, row.error_message = refusal.code, str(refusal)
+        return None
+
+
+def new_row(number: int, data: Any, now: datetime, line: int | None = None) -> JobRow:
+    """Return a row that waits, of a job that is not made yet."""
+    kept = storable(data)
+    return unattached(
+        JobRow,
+        id=new_id(),
+        row_number=number,
+        row_checksum=checksum(kept),
+        status=RowStatus.pending,
+        data=kept,
+        cost_cents=0,
+        error_code=None,
+        error_message=None,
+        attempts=0,
+        created_at=now,
+        line=line,
+    )
+
+
+def _read(kind: Kind, given: Iterable[Any], now: datetime) -> tuple[list[JobRow], bool]:
+    """Return the rows, those that cannot be understood failed, and whether they are ordered."""
+    rows = [new_row(number, data, now) for number, data in enumerate(given, 1)]
+    if not isinstance(kind, BookedKind):
+        return rows, True
+    said: list[Any] = []
+    for row in rows:
+        terms = checked_row(kind, row)
+        if row.error_code is None:
+            said.append(terms)
+        else:
+            row.status, row.processed_at = RowStatus.failed, now
+    return rows, kind.is_ordered(said)
+
+
+async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[Any]) -> Made:
+    """Store a job with its rows; in mode auto it runs, else it is estimated first.
+
+    Raises InvalidRequest for too many rows of one that is all or nothing, IdempotencyMismatch where
+    its key was used for another request.
+    """
+    terms, now = asked.terms, clock.now()
+    if terms.atomicity is Atomicity.all and len(given) > MOST_OF_ALL:
+        raise InvalidRequest(
+            f"atomicity: all or nothing goes with at most {MOST_OF_ALL:,} rows, and these are "
+            f"{len(given):,}. Leave atomicity out, or send several jobs."
+        )
+    # In a thread: a hundred thousand rows must not keep everybody else waiting.
+    rows, is_ordered = await asyncio.to_thread(_read, asked.kind, given, now)
+    job = _job(asked, rows, now, is_ordered=is_ordered)
+    async with database.write() as session:
+        connection = await session.connection()
+        return await connection.run_sync(_store, job, rows, now)
+
+
+def _job(asked: Asked, rows: Sequence[JobRow], now: datetime, *, is_ordered: bool) -> Job:
+    terms = asked.terms
+    runs = terms.mode is JobMode.auto
+    is_task = not isinstance(asked.kind, BookedKind)
+    counts = sum((counts_of(row.status, 0) for row in rows), Counts())
+    return unattached(
+        Job,
+        id=new_id(),
+        user_id=asked.account_id,
+        kind=terms.kind,
+        name=terms.name or asked.original_command or f"{terms.kind} of {len(rows):,} rows",
+        description=terms.description,
+        original_command=asked.original_command,
+        status=JobStatus.running if runs else JobStatus.pending,
+        mode=terms.mode,
+        atomicity=terms.atomicity,
+        total_rows=len(rows),
+        processed_rows=counts.processed,
+        successful_rows=counts.successful,
+        failed_rows=counts.failed,
+        total_cost_cents=0,
+        created_at=now,
+        started_at=now if runs else None,
+        updated_at=now,
+        phase=JobPhase.run if runs or is_task else JobPhase.preview,
+        is_ordered=is_ordered,
+        previewed_at=now if is_task and not runs else None,
+        key=asked.key,
+        request_sha256=asked.request_sha256,
+    )
+
+
+def _store(connection: Connection, job: Job, rows: Sequence[JobRow], now: datetime) -> Made:
+    insert_into = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(JOBS)
+    values = {name: vars(job).get(name) for name in _JOB}
+    # Two requests with one key: the second waits here for the first, and finds its job.
+    stored = connection.execute(
+        insert_into.values(values).on_conflict_do_nothing(index_elements=["user_id", "key"])
+    )
+    if not stored.rowcount:
+        return Made(_earlier(connection, job), replayed=True)
+    vars(job).update(values)
+    for first in range(0, len(rows), MOST_AT_ONCE):
+        some = rows[first : first + MOST_AT_ONCE]
+        for row in some:
+            vars(row).update(job_id=job.id, idempotency_key=f"job:{job.id}:{row.row_number}")
+        insert_rows(connection, some)
+    after = {"kind": job.kind, "name": job.name, "mode": job.mode, "rows": job.total_rows}
+    line = Line(Action.job_made, f"A {job.kind} was made.", job.user_id, job.id, None, after)
+    write(connection, [Said(line, acting.get(), request_id.get())], now)
+    log(connection, job, [LogLine(f"It was made, with {job.total_rows:,} rows.")], now)
+    wake(connection)
+    return Made(job, replayed=False)
+
+
+def _earlier(connection: Connection, job: Job) -> Job:
+    query = select(JOBS.c.id).where(JOBS.c.user_id == job.user_id, JOBS.c.key == job.key)
+    earlier = locked_job(connection, connection.execute(query).scalar_one())
+    assert earlier is not None  # noqa: S101 - its id was just read
+    _check_same(earlier, job.request_sha256)
+    return earlier
+
+
+def _check_same(earlier: Job, request_sha256: str | None) -> None:
+    if earlier.request_sha256 != request_sha256:
+        raise IdempotencyMismatch(
+            "This key was used before for another job. Use a new key for a new one."
+        )

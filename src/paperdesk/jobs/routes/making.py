@@ -1,0 +1,119 @@
+"""POST /api/jobs: a job from rows in JSON, or from a command."""
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from paperdesk.api.codec import Reply, check_media_type, parse_json, slice_router
+from paperdesk.api.idempotency import only_key, replay_headers, replayable
+from paperdesk.api.parameters import documented
+from paperdesk.api.problems import WITH_BODY, describe, problems
+from paperdesk.api.scopes import Scope
+from paperdesk.clock import Clock
+from paperdesk.errors import (
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotFound,
+    PriceUnavailable,
+    UnknownOutcome,
+    UnknownTicker,
+)
+from paperdesk.jobs.kinds import Kinds, SpokenKind, TaskKind
+from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
+from paperdesk.jobs.schemas import JobAnswer, JobRequest
+from paperdesk.jobs.telling import event_of
+from paperdesk.users.access import current_account
+
+router = slice_router(prefix="/api/jobs", tags=["jobs"], changes=Scope.trade)
+
+PATH: Final = "/api/jobs"
+BODY_LIMIT: Final = 16 * 1024 * 1024
+_REFUSED: Final = (
+    NotFound,
+    UnknownTicker,
+    PriceUnavailable,
+    IdempotencyMismatch,
+    UnknownOutcome,
+)
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": JobRequest.model_json_schema()}},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=JobAnswer,
+    openapi_extra=documented(current_account, only_key) | _BODY,
+    responses=replayable(201) | problems(*WITH_BODY, *_REFUSED),
+)
+async def create_job(request: Request) -> Response:
+    """Make a job of rows, or of a command that they are made of.
+
+    A row that cannot be understood is kept, and fails alone. In mode confirm the rows are estimated
+    first, and booked when the job is started; in mode auto they are booked at once. With an
+    idempotency key the request may be sent again: it gets the first job, as it is now.
+    """
+    check_media_type(request.headers.get("content-type"))
+    account = await current_account(request)
+    body = await _read(await request.body())
+    kinds: Kinds = request.app.state.job_kinds
+    key = only_key(request)
+    sha256 = None if key is None else await asyncio.to_thread(sha256_of, body)
+    command = body.original_command
+    asked = Asked(account, body, kinds.named(body.kind), command, key, sha256)
+    earlier = await made_before(request.app.state.database, asked)
+    if earlier is not None:
+        # Before a command is looked at: it may mean something else by now.
+        made = Made(earlier, replayed=True)
+    else:
+        made = await _made(request, asked, await _rows(asked, body.rows))
+    return Reply(
+        JobAnswer.model_validate(made.job), 201, headers=replay_headers(replayed=made.replayed)
+    )
+
+
+async def _rows(asked: Asked, rows: list[Any] | None) -> list[Any]:
+    """Return the rows of a job: those given, or those that its command means now."""
+    kind, name = asked.kind, asked.terms.kind
+    if isinstance(kind, TaskKind):
+        if rows is not None or asked.original_command is not None:
+            raise InvalidRequest(f"rows: a {name} has none. Leave them out.")
+        return [dict[str, Any]()]
+    if rows is not None:
+        return rows
+    if asked.original_command is None:
+        raise InvalidRequest("rows: give at least one, or an original_command.")
+    if not isinstance(kind, SpokenKind):
+        raise InvalidRequest(f"original_command: a {name} takes rows alone.")
+    return await kind.spoken(asked.account_id, asked.original_command)
+
+
+async def _read(body: bytes) -> JobRequest:
+    """Return what a body asks for, read in a thread: it may be large."""
+    try:
+        return await asyncio.to_thread(lambda: JobRequest.model_validate(parse_json(body)))
+    except ValidationError as error:
+        raise InvalidRequest(describe(_located(error))) from error
+
+
+def _located(error: ValidationError) -> RequestValidationError:
+    problems: list[Any] = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
+    return RequestValidationError(problems)
+
+
+async def _made(request: Request, asked: Asked, rows: list[Any]) -> Made:
+    state = request.app.state
+    clock: Clock = state.market.clock
+    made = await make(state.database, clock, asked, rows)
+    if not made.replayed:
+        async with state.database.write() as session:
+            await session.run_sync(state.feed.tell, event_of(made.job))
+        state.worker.heard()
+    return made
