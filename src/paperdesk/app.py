@@ -23,6 +23,7 @@ from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
 from paperdesk.desk import Desk
 from paperdesk.errors import RateLimited, Unauthenticated
+from paperdesk.jobs.routes import following as job_following
 from paperdesk.jobs.routes import jobs as job_routes
 from paperdesk.jobs.routes import making as job_making
 from paperdesk.ledger import routes as ledger_routes
@@ -77,6 +78,7 @@ ROUTERS = (
     killswitch.router,
     job_making.router,
     job_routes.router,
+    job_following.router,
 )
 
 

@@ -18,6 +18,7 @@ from paperdesk.events.wire import CHANNEL as EVENTS
 from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.tasks import Backup, Verify
 from paperdesk.jobs.telling import CHANNEL as JOBS
 from paperdesk.jobs.worker import Worker
 from paperdesk.ledger.lane.books import Batch
@@ -217,7 +218,14 @@ class Desk:
 
     def _open_jobs(self, state: State) -> None:
         """Have jobs worked on, in every process."""
-        kinds = Kinds([Basket(self.database, self.ledger, self.market, self.venue)])
+        settings = self.settings
+        kinds = Kinds(
+            [
+                Basket(self.database, self.ledger, self.market, self.venue),
+                Verify(self.keeper),
+                Backup(self.database, settings.backup_folder, settings.backups_kept),
+            ]
+        )
         self.worker = Worker(self.database, self.ledger, kinds, self.clock, self.feed)
         state.job_kinds = kinds
         state.job_changes = JobChanges(kinds)

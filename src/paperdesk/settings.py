@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     llm_mock: bool = Field(
         default=False, validation_alias=AliasChoices("PAPERDESK_LLM_MOCK", "LLM_MOCK")
     )
+    backup_folder: Path | None = None
+    backups_kept: int = Field(default=7, ge=1, le=10_000)
     url: str = "http://127.0.0.1:8000"
     api_key: SecretStr | None = None
 

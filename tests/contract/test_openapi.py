@@ -26,7 +26,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-ENDLESS = {"/api/stream/prices", "/api/stream/events"}
+ENDLESS = {"/api/stream/prices", "/api/stream/events", "/api/jobs/{job_id}/stream"}
 
 
 @pytest.fixture(scope="module")

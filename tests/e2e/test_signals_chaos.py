@@ -6,12 +6,10 @@ SIGNAL_DELIVERIES says how many deliveries there are; `make soak` sends 10,000.
 import asyncio
 import os
 import random
-import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -22,9 +20,9 @@ from sqlalchemy import func, select
 
 from paperdesk.db.inspection import reading
 from paperdesk.models import Order, Signal, SignalStatus, Trade, UserProfile
+from support.desks import Desks, served
 from support.forms import Alert, alerts, body_of, written
 from support.program import Program
-from support.served import ready_at
 
 DELIVERIES: Final = int(os.environ.get("SIGNAL_DELIVERIES", "600"))
 ALERTS: Final = 100
@@ -42,45 +40,6 @@ class Door:
 
     id: str
     token: str
-
-
-@dataclass(slots=True)
-class Desks:
-    """Served desks on one database: those that are up, by where they are."""
-
-    program: Program
-    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict[str, Any])
-    kills: int = 0
-
-    async def start(self) -> str:
-        log = self.program.folder / f"desk-{time.monotonic_ns()}.log"
-        process = self.program.start("serve", "--port", "0", "--log-level", "warning", log=log)
-        try:
-            url = await asyncio.to_thread(ready_at, process, log)
-        except BaseException:
-            process.kill()
-            raise
-        self.processes[url] = process
-        return url
-
-    async def kill_one(self) -> None:
-        """Kill any one of them, without a word, and start another in its place."""
-        url = random.choice(list(self.processes))
-        process = self.processes.pop(url)
-        process.kill()
-        await asyncio.to_thread(process.communicate)
-        self.kills += 1
-        await self.start()
-
-    async def stop(self) -> list[int]:
-        """Tell all to stop, and return how they ended."""
-        stopping = list(self.processes.values())
-        self.processes.clear()
-        for process in stopping:
-            process.terminate()
-        for process in stopping:
-            await asyncio.to_thread(process.communicate)
-        return [process.returncode for process in stopping]
 
 
 @dataclass(slots=True)
@@ -144,19 +103,6 @@ class Senders:
                 self.again += 1
                 await asyncio.sleep(random.uniform(pause / 2, pause))
                 pause = min(2 * pause, 1)
-
-
-@asynccontextmanager
-async def served(program: Program, count: int) -> AsyncIterator[Desks]:
-    desks = Desks(program)
-    try:
-        for _ in range(count):
-            await desks.start()
-        yield desks
-    finally:
-        for process in desks.processes.values():
-            process.kill()
-            process.communicate()
 
 
 def deliveries_of(made: list[Alert]) -> list[list[Alert]]:

@@ -36,6 +36,13 @@ Examples:
   paperdesk serve --port 9000
   DATABASE_URL=./desk.db paperdesk serve""",
     ),
+    (
+        _RUN,
+        "worker",
+        "worker:worker",
+        "Work on jobs, beside desks on PostgreSQL.",
+        None,
+    ),
     (_RUN, "migrate", "database:migrate", "Bring the database to the newest revision.", None),
     (_RUN, "seed", "database:seed", "Make the first account, unless there is one.", None),
     (
@@ -214,6 +221,22 @@ Examples:
   paperdesk replay trades.csv
   paperdesk replay trades.jsonl --account momentum --skip-bad rejected.jsonl""",
     ),
+    (
+        _TRADE,
+        "basket",
+        "jobs:basket",
+        "Many orders at once, from a file or a command.",
+        """\
+A row has ticker, side, quantity or notional, and what else an order has.
+It is estimated, and booked by `paperdesk job start`; with --auto at once.
+
+Examples:
+  paperdesk basket orders.csv
+  paperdesk basket "buy $500 of every ticker in my watchlist"
+  paperdesk basket "sell half of everything" --auto
+  paperdesk basket orders.csv --auto --rejects rejected.csv""",
+    ),
+    (_TRADE, "job", "jobs:job", "One job: start, pause, retry, undo it.", None),
     (_TRADE, "cash", "cash:cash", "What came and went; deposits, fees, interest.", None),
     (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),
     (
@@ -291,6 +314,7 @@ Examples:
   paperdesk audit --actor command_line --since 2026-11-22T00:00:00Z
   paperdesk audit --all --json > audit.json""",
     ),
+    (_LOOK, "jobs", "jobs:jobs", "Jobs, and how far they are.", None),
     (_LOOK, "signals", "signals:signals", "What came through the webhooks; replay it.", None),
     (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),
     (

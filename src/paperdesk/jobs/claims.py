@@ -31,7 +31,7 @@ AT_ONCE: Final = 64
 MOST_ATTEMPTS: Final = 8
 """After so many tries that broke off a row needs somebody's review."""
 BROKE_OFF: Final = "BROKE_OFF"
-_ALONE_AFTER: Final = 2
+_ALONE_AFTER: Final = 3
 """Tries after which a row is claimed by itself: it may be what brings the process down."""
 
 
@@ -120,13 +120,29 @@ def beat(connection: Connection, lease: str, now: datetime) -> None:
     connection.execute(update(JOBS).where(JOBS.c.lease == lease).values(leased_until=until))
 
 
-def reap(connection: Connection, now: datetime, *, everything: bool) -> int:
-    """Put back the rows of workers that are gone, or, with `everything`, of all there ever were.
+def reap(connection: Connection, now: datetime) -> int:
+    """Put back the rows of workers that are gone, and return how many.
 
-    Returns how many. Their effect certainly did not happen: it would have ended the lease.
+    Their effect certainly did not happen: it would have ended the lease.
     """
-    at = database_time(connection, now)
-    over = true() if everything else ROWS.c.leased_until < at
+    return _put_back_where(connection, now, ROWS.c.leased_until < database_time(connection, now))
+
+
+def reclaim(connection: Connection, now: datetime) -> None:
+    """Put back all that any worker ever had: of a desk that has one, and that one begins."""
+    _put_back_where(connection, now, true())
+    _free_jobs(connection, JOBS.c.lease.is_not(None))
+
+
+def leave(connection: Connection, now: datetime, lease: str) -> None:
+    """Put back all that this worker has: it stops."""
+    _put_back_where(connection, now, ROWS.c.lease == lease, was_tried=False)
+    _free_jobs(connection, JOBS.c.lease == lease)
+
+
+def _put_back_where(
+    connection: Connection, now: datetime, over: ColumnElement[bool], *, was_tried: bool = True
+) -> int:
     lost = (ROWS.c.status == RowStatus.processing, over)
     reaped = 0
     for job_id in connection.execute(select(ROWS.c.job_id).where(*lost).distinct()).scalars().all():
@@ -134,13 +150,13 @@ def reap(connection: Connection, now: datetime, *, everything: bool) -> int:
         if job is None:
             continue
         rows = rows_where(connection, job_id, *lost, skip_locked=True)
-        _release(connection, job, rows, now, was_tried=True)
+        _release(connection, job, rows, now, was_tried=was_tried)
         reaped += len(rows)
-    if everything:
-        connection.execute(
-            update(JOBS).where(JOBS.c.lease.is_not(None)).values(lease=None, leased_until=None)
-        )
     return reaped
+
+
+def _free_jobs(connection: Connection, held: ColumnElement[bool]) -> None:
+    connection.execute(update(JOBS).where(held).values(lease=None, leased_until=None))
 
 
 def is_worked_on(connection: Connection, job: Job) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from paperdesk.api.codec import Answer, Ask, Label, Moment, Note
+from paperdesk.api.codec import Amount, Answer, Ask, Label, Moment, Note
 from paperdesk.models import Atomicity, EventType, JobMode, JobPhase, JobStatus, LogLevel, RowStatus
 
 MOST_ROWS: Final = 100_000
@@ -81,6 +81,15 @@ class JobAnswer(Answer):
     file_sha256: str | None
     error_code: str | None
     error_message: str | None
+
+
+class ProgressAnswer(JobAnswer):
+    """A job while it is worked on."""
+
+    rate: Annotated[
+        Amount | None, Field(description="Rows a second of late; null while none is done")
+    ]
+    seconds_left: Annotated[int | None, Field(description="At that rate; null where it is unknown")]
 
 
 class RowAnswer(Answer):

@@ -62,6 +62,8 @@ class Worker:
         self._lease = new_id()
         self.started = asyncio.Event()
         """Set once it has put back what was left behind, and works."""
+        self.stopped = asyncio.Event()
+        """Set once it has ended, and has nothing any more."""
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -89,7 +91,7 @@ class Worker:
         """Work until `stop`."""
         self._loop = asyncio.get_running_loop()
         self._lease = new_id()
-        await self._in_transaction(partial(claims.reap, everything=not self._shared))
+        await self._in_transaction(claims.reap if self._shared else claims.reclaim)
         self.started.set()
         beating = asyncio.create_task(self._beat(), name="paperdesk-jobs-beat")
         try:
@@ -103,6 +105,9 @@ class Worker:
             await asyncio.gather(beating, *self._tasks.values(), return_exceptions=True)
             self._tasks.clear()
             self._previews.clear()
+            # What is on its way into the books finds that it is nobody's any more.
+            await self._in_transaction(partial(claims.leave, lease=self._lease))
+            self.stopped.set()
 
     async def work(self) -> bool:
         """Give each job that can go on its turn; say whether any of them did."""
@@ -287,7 +292,7 @@ class Worker:
         if not self._shared or time.monotonic() - self._reaped_at < claims.BEAT:
             return
         self._reaped_at = time.monotonic()
-        if await self._in_transaction(partial(claims.reap, everything=False)):
+        if await self._in_transaction(claims.reap):
             log.info("jobs.reaped")
 
     async def _in_transaction(

@@ -1,38 +1,18 @@
 """GET /api/stream/events: what happens on the account of whoever asks, as it happens."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from paperdesk.api.codec import slice_router
 from paperdesk.api.problems import problems
+from paperdesk.api.streams import EventStream
 from paperdesk.errors import InvalidRequest, NotFound
 from paperdesk.events.feed import Feed
 from paperdesk.users.access import Account
 
 router = slice_router(tags=["events"])
-
-
-class EventStream(StreamingResponse):
-    """An endless answer whose source is told when its client has gone."""
-
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        super().__init__(
-            events,
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-        self._events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the events end or the client goes."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._events.aclose()
 
 
 @router.get(

@@ -11,7 +11,7 @@ from paperdesk.api.codec import Reply, check_media_type, parse_json, slice_route
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, describe, problems
-from paperdesk.api.scopes import Scope
+from paperdesk.api.scopes import Scope, check_scope, check_whole_desk
 from paperdesk.clock import Clock
 from paperdesk.errors import (
     IdempotencyMismatch,
@@ -68,6 +68,10 @@ async def create_job(request: Request) -> Response:
     sha256 = None if key is None else await asyncio.to_thread(sha256_of, body)
     command = body.original_command
     asked = Asked(account, body, kinds.named(body.kind), command, key, sha256)
+    if isinstance(asked.kind, TaskKind):
+        # What is done to the desk as a whole is for who may do that.
+        check_scope(request.scope, Scope.admin)
+        check_whole_desk(request.scope)
     earlier = await made_before(request.app.state.database, asked)
     if earlier is not None:
         # Before a command is looked at: it may mean something else by now.

@@ -1,0 +1,170 @@
+"""Jobs and their rows as tables, and rows that were refused as a file that can be fed back."""
+
+import csv
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+
+from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.output import clean, instant, money, say, screen, table
+
+OF_THE_DESK: Final = ("row_number", "error_code", "error_message")
+"""Columns of a file of refused rows that are not part of the rows."""
+
+
+class Job(msgspec.Struct):
+    """A job."""
+
+    id: str
+    kind: str
+    name: str
+    status: str
+    phase: str
+    mode: str
+    total_rows: int
+    processed_rows: int
+    successful_rows: int
+    failed_rows: int
+    total_cost_cents: int
+    created_at: str
+    previewed_at: str | None
+    completed_at: str | None
+    undone_at: str | None
+    original_command: str | None
+    error_message: str | None
+    rate: Decimal | None = None
+    seconds_left: int | None = None
+
+    @property
+    def cost(self) -> Decimal:
+        """What it cost, or is estimated to, in US dollars."""
+        return Decimal(self.total_cost_cents).scaleb(-2)
+
+
+class Row(msgspec.Struct):
+    """A row of a job."""
+
+    row_number: int
+    status: str
+    data: Any
+    cost_cents: int
+    error_code: str | None
+    error_message: str | None
+    warning: str | None
+
+
+def show_jobs(found: Sequence[Job]) -> None:
+    """Print jobs as a table."""
+    rows = table(
+        "Made (UTC)",
+        "~Name",
+        "Status",
+        ">Rows",
+        ">Done",
+        ">Failed",
+        ">Cost",
+        "Id",
+        drop=("Made (UTC)", "Failed", "Rows"),
+        apart="Id",
+    )
+    for job in found:
+        rows.add_row(
+            instant(job.created_at),
+            clean(job.name),
+            clean(job.status),
+            f"{job.total_rows:,}",
+            f"{job.successful_rows:,}",
+            f"{job.failed_rows:,}",
+            money(job.cost),
+            clean(job.id),
+        )
+    screen().print(rows)
+
+
+def show_rows(found: Sequence[Row]) -> None:
+    """Print rows of a job as a table."""
+    rows = table(">Row", "Status", "~Said", ">Cost", "~What came of it", drop=("Said",))
+    for row in found:
+        rows.add_row(
+            str(row.row_number),
+            clean(row.status),
+            clean(_said(row.data)),
+            money(Decimal(row.cost_cents).scaleb(-2)),
+            clean(row.error_message or row.warning),
+        )
+    screen().print(rows)
+
+
+def show_summary(job: Job) -> None:
+    """Print how a job ended, or how it stands."""
+    show_jobs([job])
+    if job.error_message:
+        say(clean(job.error_message))
+    if job.undone_at:
+        say("What it booked was taken back.")
+
+
+def write_rejects(path: Path, found: Sequence[Row]) -> None:
+    """Write refused rows with the reasons: JSON by the file's name, else CSV."""
+    rows = [
+        {
+            **_fields(row.data),
+            "row_number": row.row_number,
+            "error_code": row.error_code,
+            "error_message": row.error_message,
+        }
+        for row in found
+    ]
+    try:
+        if path.suffix.lower() == ".json":
+            path.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+            return
+        names = dict.fromkeys(name for row in rows for name in row if name not in OF_THE_DESK)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [*names, *OF_THE_DESK])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}.", Exit.USAGE) from error
+
+
+def read_rows(path: Path) -> list[Any]:
+    """Return the rows of a CSV or JSON file, without what the desk wrote into it of its own."""
+    try:
+        if path.suffix.lower() == ".json":
+            rows: Any = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=str)
+            if not isinstance(rows, list):
+                raise CommandFailed(f"{path} is not a JSON array of rows.", Exit.USAGE)
+            return [_plain(row) for row in cast("list[Any]", rows)]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [_plain(row) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be read: {error.strerror}.", Exit.USAGE) from error
+    except (UnicodeDecodeError, ValueError, csv.Error) as error:
+        raise CommandFailed(
+            f"{path} cannot be read: it is no UTF-8 CSV or JSON.", Exit.USAGE
+        ) from (error)
+
+
+def _plain(row: Any) -> Any:
+    """Return a row as it is sent: an empty cell says nothing."""
+    if not isinstance(row, dict):
+        return row
+    return {
+        str(name).strip().lower(): value.strip() if isinstance(value, str) else value
+        for name, value in cast("dict[Any, Any]", row).items()
+        if name not in {None, *OF_THE_DESK} and value not in {None, ""}
+    }
+
+
+def _said(data: Any) -> str:
+    return " ".join(str(value) for value in _fields(data).values())
+
+
+def _fields(data: Any) -> dict[str, Any]:
+    """Return a row's data by name; what is no object as if it had one field."""
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else {"row": data}
