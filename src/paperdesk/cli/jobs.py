@@ -188,8 +188,15 @@ def retry(job_id: _Id, /, *, rejects: _Rejects = None, options: Remote = REMOTE)
 
 @job.command
 def undo(job_id: _Id, /, *, options: Remote = REMOTE) -> int:
-    """Take back what a job booked, fees included, and watch it."""
-    return _asked(job_id, "undo", options, None)
+    """Take back what a job booked, and watch it; exits 1 where rows need a review."""
+    with Desk(options, attempts=1) as desk:
+        desk.post(f"{_path(job_id)}/undo", {})
+        _watched(desk, _path(job_id), None, options)
+        left = desk.rows(f"{_path(job_id)}/rows", limit=None, status="needs_review")
+        count = len(left.read(list[Row]))
+    if count and not options.json:
+        say(f"{count:,} rows could not be taken back: see paperdesk job rows ID.")
+    return Exit.REFUSED if count else Exit.OK
 
 
 @job.command

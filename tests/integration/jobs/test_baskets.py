@@ -172,3 +172,27 @@ async def test_the_log_of_a_job_says_what_became_of_it(desk: DeskClient) -> None
     ]
     assert log[3]["row_number"] == 2
     assert (await job(desk, made["id"]))["started_at"] is not None
+
+
+async def test_a_command_is_a_basket_of_what_it_means(desk: DeskClient) -> None:
+    await desk.trade("AAPL", "buy", 3)
+    await desk.trade("MSFT", "buy", 2)
+    body = {"original_command": "sell half of everything", "mode": "auto"}
+    headers = {"Idempotency-Key": "half"}
+    answer = await desk.post("/api/jobs", json=body, headers=headers)
+    done = await ended(desk, answer.json()["id"])
+    assert done["original_command"] == done["name"] == "sell half of everything"
+    assert [row["data"] for row in await rows(desk, done["id"])] == [
+        sell("AAPL", "1.5"),
+        sell("MSFT", "1"),
+    ]
+    # Again under its key it means what it meant, and sells nothing more.
+    again = await desk.post("/api/jobs", json=body, headers=headers)
+    assert again.json()["id"] == done["id"]
+    assert len((await desk.get("/api/trades")).json()) == 4
+
+
+@pytest.mark.parametrize("command", ["sell half of NVDA", "make me rich", "sell everything"])
+async def test_a_command_that_cannot_be_is_refused(desk: DeskClient, command: str) -> None:
+    answer = await desk.post("/api/jobs", json={"original_command": command})
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")

@@ -11,7 +11,8 @@ from support.jobs import ask, buy, ended, make_job, previewed, rows, sell
 from support.rows import everything
 
 OF_JOBS = {"jobs", "job_rows", "audit_logs"}
-OF_THE_MARKET = {"quotes", "price_bars", "portfolio_snapshots", "desk_meta"}
+BESIDE = {"quotes", "price_bars", "portfolio_snapshots", "desk_meta", "proofs"}
+"""What the desk writes of its own accord meanwhile."""
 
 
 async def books_of(database: Database) -> dict[str, Any]:
@@ -19,7 +20,7 @@ async def books_of(database: Database) -> dict[str, Any]:
 
     def read(connection: Connection) -> dict[str, Any]:
         found = everything(connection)
-        return {name: found[name] for name in found.keys() - OF_JOBS - OF_THE_MARKET}
+        return {name: found[name] for name in found.keys() - OF_JOBS - BESIDE}
 
     async with database.reader.connect() as connection:
         return await connection.run_sync(read)

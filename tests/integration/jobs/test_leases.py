@@ -107,6 +107,20 @@ async def test_a_row_that_was_reaped_and_waits_is_not_booked_by_who_lost_it(
     assert await workers.statuses(job) == ["pending"]
 
 
+async def test_a_row_that_another_worker_has_by_now_is_not_booked_by_who_lost_it(
+    workers: Workers,
+) -> None:
+    job = await workers.make(buy())
+    late = await workers.claim(job, "late")
+    await workers.fall_silent()
+    rows = await workers.claim(job, "other")
+    await workers.book(job, "late", late)
+    assert await workers.trades() == 0
+    assert await workers.statuses(job) == ["processing"]
+    await workers.book(job, "other", rows)
+    assert await workers.trades() == 1
+
+
 @pytest.mark.parametrize("event", [JobEvent.pause, JobEvent.cancel])
 async def test_rows_that_were_claimed_before_a_job_was_stopped_are_put_back(
     workers: Workers, event: JobEvent
@@ -127,9 +141,10 @@ async def test_an_undo_takes_away_what_a_worker_still_has(workers: Workers) -> N
     assert len(late) == 1
     await workers.ask(job, JobEvent.cancel)
     await workers.ask(job, JobEvent.undo)
+    # At once: nobody waits for a worker that may be gone.
+    assert (await workers.statuses(job))[-1] == "pending"
     await workers.book(job, "late", late)
     assert await workers.trades() == claims.AT_ONCE
-    assert (await workers.statuses(job))[-1] == "pending"
 
 
 async def test_a_sign_of_life_keeps_a_lease(workers: Workers) -> None:

@@ -128,3 +128,13 @@ async def test_what_a_cancelled_job_booked_can_be_undone(desk: DeskClient) -> No
         await undone(desk, made["id"])
     assert answer.status_code in {200, 409}
     assert await cash(desk) == before
+
+
+async def test_the_last_row_is_undone_first(desk: DeskClient) -> None:
+    """Else the shares that the first one bought would not be there: the second sold them."""
+    before = await cash(desk)
+    many = [buy(quantity="0.01")] * 70 + [sell(quantity="0.01")] * 70
+    done = await run_job(desk, [buy("MSFT", 2), sell("MSFT", 2), *many])
+    await undone(desk, done["id"])
+    assert {row["error_code"] for row in await rows(desk, done["id"])} == {"UNDONE"}
+    assert await cash(desk) == before
