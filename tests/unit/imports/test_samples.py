@@ -237,6 +237,18 @@ _EXPECTED: Final = {
         6 skipped HEADER_AGAIN
         7 buy 2026-03-05 AAPL q=1 p=190 fee=0.35 net=-190.35
     """,
+    "revolut.csv": """
+        2 deposit 2026-03-02T09:00:00.835101Z net=5000
+        3 buy 2026-03-02T14:35:10.514000Z AAPL q=1.5 p=190.2 net=-286.29 diff=-0.99
+        4 sell 2026-03-03T15:00:00Z AAPL q=0.5 p=195 net=97.49 diff=-0.01
+        5 dividend 2026-03-04T10:00:00Z AAPL net=0.38
+        6 fee 2026-03-05T10:00:00Z net=-0.12
+        7 withdrawal 2026-03-06T10:00:00Z net=-30.93
+        8 stock_split 2026-03-07T10:00:00Z NVDA q=9
+        9 rejected CURRENCY Currency
+        10 rejected UNSUPPORTED Type
+        11 rejected UNSUPPORTED Type
+    """,
     "robinhood.csv": """
         2 buy 2026-03-13 AAPL q=10 p=223.358 net=-2233.58
         4 buy 2026-03-13 AAPL q=10 p=223.358 net=-2233.58
@@ -302,6 +314,7 @@ _FILES: Final = {
     "ibkr_flex_cash_full.csv": ("ibkr_flex_cash", "utf-8", ","),
     "ibkr_flex_trades.csv": ("ibkr_flex_trades", "utf-8", ","),
     "ibkr_flex_trades_short.csv": ("ibkr_flex_trades", "utf-8", ","),
+    "revolut.csv": ("revolut", "utf-8", ","),
     "robinhood.csv": ("robinhood", "utf-8", ","),
     "schwab.csv": ("schwab", "utf-8", ","),
     "trading212.csv": ("trading212", "utf-8", ","),

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from paperdesk.errors import InvalidRequest
-from paperdesk.market.quotes import TICKER
+from paperdesk.market.tickers import TICKER
 from paperdesk.models import Side
 
 EXAMPLES: Final = (

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from paperdesk.api.codec import AmountIn, Ask, Label, Note
 from paperdesk.api.problems import describe
 from paperdesk.errors import InvalidRequest
-from paperdesk.market.quotes import parse_ticker
+from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import OrderType, Side, TimeInForce
 from paperdesk.orders.schemas import Shares, UnitPrice, dollars
 from paperdesk.orders.terms import Terms
