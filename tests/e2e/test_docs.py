@@ -19,7 +19,14 @@ import pytest
 import sqlalchemy
 
 import paperdesk.models as schema
-from paperdesk.errors import DatabaseHeld, DatabaseUnusable, PaperdeskError, SettingsError
+from paperdesk.errors import (
+    DatabaseHeld,
+    DatabaseUnusable,
+    InvalidRequest,
+    PaperdeskError,
+    SettingsError,
+)
+from paperdesk.imports.model import Question, UnreadableFile
 from paperdesk.settings import Settings, env_name
 from paperdesk.signals.reading.body import read_body
 from paperdesk.signals.reading.model import Understood
@@ -304,6 +311,8 @@ def test_http_page_names_exactly_the_error_codes() -> None:
         for child in error.__subclasses__():
             yield from codes(child)
 
+    # A class is known once its module is: all others have the app's modules below them.
+    assert {Question, UnreadableFile} <= set(InvalidRequest.__subclasses__())
     said = re.findall(
         r"^\| (\d{3}) \| `([A-Z_]+)` \|", (DOCS / "http.md").read_text(), re.MULTILINE
     )

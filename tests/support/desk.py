@@ -68,3 +68,7 @@ async def open_desk(
         client.app = app
         client.prices = prices
         yield client
+    # FastAPI remembers functions of the last thousand apps, and through them each desk with its
+    # engines: gigabytes, for which the garbage collector stopped everything for seconds.
+    vars(app.state.desk).clear()
+    app.state._state.clear()

