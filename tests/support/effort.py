@@ -3,7 +3,7 @@
 import os
 import secrets
 
-STEPS = int(os.environ.get("MODEL_STEPS", "20000"))
+STEPS = int(os.environ.get("MODEL_STEPS", "10000"))
 """How many commands the desk is given beside the reference model, over both databases together."""
 
 SEED = int(os.environ.get("MODEL_SEED", secrets.randbelow(2**32)))
