@@ -35,7 +35,7 @@ _ALONE_AFTER: Final = 3
 """Tries after which a row is claimed by itself: it may be what brings the process down."""
 
 
-def runnable(connection: Connection, _now: datetime) -> list[Any]:
+def runnable(connection: Connection) -> list[Any]:
     """Return id, account, kind, phase and atomicity of each job that workers may go on with."""
     waits = (JOBS.c.status == JobStatus.pending) & JOBS.c.phase.in_(
         [JobPhase.load, JobPhase.preview]

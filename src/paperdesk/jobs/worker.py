@@ -112,7 +112,9 @@ class Worker:
     async def work(self) -> bool:
         """Give each job that can go on its turn; say whether any of them did."""
         await self._reap()
-        jobs = await self._in_transaction(claims.runnable)
+        # Only read, so that an idle desk takes no turn of those who write: a claim looks again.
+        async with self._database.read() as session:
+            jobs = await (await session.connection()).run_sync(claims.runnable)
         known = {job.id for job in jobs}
         for memory in (self._served, self._not_before, self._previews):
             for job_id in memory.keys() - known:
