@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import Field
 from sqlalchemy import text
 from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute
 
 from paperdesk import __version__
 from paperdesk.accounts import routes as account_routes
@@ -160,9 +162,7 @@ def create_app(
         lifespan=lifespan,
         redoc_url=None,
         static_url="/docs/static",
-        responses=problems.problems(*problems.EVERYWHERE),
-        # Clients are generated from these: a route's own name, not FastAPI's name with the path.
-        generate_unique_id_function=_route_name,
+        routes=list(_routes()),
         license_info={"name": "MIT", "identifier": "MIT"},
         # Looked up in each request, whether anybody collects it or not.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -183,18 +183,24 @@ def create_app(
         },
     )
     app.add_middleware(RequestIds)
-    app.add_api_route(
-        "/api/health",
-        read_health,
-        response_model=Health,
-        tags=["desk"],
-    )
-    app.add_api_route("/api/health", read_health, methods=["HEAD"], include_in_schema=False)
-    app.add_api_route("/", show_docs, include_in_schema=False)
-    for router in ROUTERS:
-        app.include_router(router, responses=problems.problems(Unauthenticated, RateLimited))
     _document_problems(app)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return the routes of every desk, analysed once: FastAPI takes 0.2 s for each app's own."""
+    everything = APIRouter(
+        responses=problems.problems(*problems.EVERYWHERE),
+        # Clients are generated from these: a route's own name, not FastAPI's name with the path.
+        generate_unique_id_function=_route_name,
+    )
+    everything.add_api_route("/api/health", read_health, response_model=Health, tags=["desk"])
+    everything.add_api_route("/api/health", read_health, methods=["HEAD"], include_in_schema=False)
+    everything.add_api_route("/", show_docs, include_in_schema=False)
+    for router in ROUTERS:
+        everything.include_router(router, responses=problems.problems(Unauthenticated, RateLimited))
+    return tuple(everything.routes)
 
 
 def _route_name(route: APIRoute) -> str:

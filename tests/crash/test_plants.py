@@ -63,7 +63,12 @@ async def test_a_missing_row_lock_is_found(program: Program, postgres_url: str) 
     program = program.with_environment(DATABASE_URL=postgres_url)
     planted = sabotaged(program, PLANTED="no-row-lock")
     memory = Memory()
-    async with desks(planted, planted) as both, Load(memory, [desk.url for desk in both]):
+    # One after the other: without the lock, two that start at once trip over each other's proofs.
+    async with (
+        desks(planted) as (one,),
+        desks(planted) as (other,),
+        Load(memory, [one.url, other.url]),
+    ):
         await memory.more(500)
 
     # The journal's own constraints stop some, and the look after the start finds the others.

@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.program import Program
+from support.program import Process, Program
 from support.served import ready_at
 
 
@@ -18,7 +17,7 @@ class Desks:
     """Served desks on one database: those that are up, by where they are."""
 
     program: Program
-    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict[str, Any])
+    processes: dict[str, Process] = field(default_factory=dict[str, Any])
     kills: int = 0
 
     async def start(self) -> str:

@@ -27,7 +27,7 @@ from paperdesk.ledger.proof.proving import Problem, prove
 from paperdesk.models import CashMovement, Order, Trade
 from support.disk import Disk
 from support.load import Memory, ask_again
-from support.program import Program
+from support.program import Process, Program
 from support.sabotage import LAST_WORDS
 from support.served import Served, ready_at
 from support.trading import assert_books_hold
@@ -69,7 +69,7 @@ def plan(random_kills: int) -> list[str]:
 async def desks(*programs: Program) -> AsyncIterator[list[Served]]:
     """Serve with each program on a port of its own, all started at once; kill what is left."""
     async with AsyncExitStack() as stack:
-        started: list[tuple[subprocess.Popen[str], Path]] = []
+        started: list[tuple[Process, Path]] = []
         for number, program in enumerate(programs):
             log = program.folder / f"desk-{number}-{time.monotonic_ns()}.log"
             process = program.start("serve", "--port", "0", "--log-level", "warning", log=log)

@@ -6,9 +6,36 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
+
+from support.forking import ForkedProcess, can_fork
 
 COMMAND = (sys.executable, "-m", "paperdesk")
+
+
+class Process(Protocol):
+    """What the tests use of `subprocess.Popen`."""
+
+    pid: int
+    returncode: int | Any
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+        /,
+    ) -> None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def communicate(self, *, timeout: float | None = None) -> tuple[str, Any]: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +57,15 @@ class Program:
 
     def __call__(self, *arguments: str, **more: str) -> Result:
         """Run a command to its end; keywords are variables of the environment."""
-        done = subprocess.run(
-            [*self.command, *arguments],
-            cwd=self.folder,
-            env=self._environment(more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        with self._started(arguments, more, None) as process:
+            try:
+                out, err = process.communicate(timeout=60)
+            except BaseException:
+                process.kill()
+                raise
+        return Result(process.wait(), out, err or "")
 
-    def start(self, *arguments: str, log: Path | None = None, **more: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, log: Path | None = None, **more: str) -> Process:
         """Start a command that goes on; the caller ends it.
 
         Give a `log` for what it says on standard error, where that may be much: a process stands
@@ -51,18 +74,22 @@ class Program:
         if log is not None:
             with log.open("w") as errors:
                 return self._started(arguments, more, errors)
-        return self._started(arguments, more, subprocess.PIPE)
+        return self._started(arguments, more, None)
 
     def _started(
-        self, arguments: Sequence[str], more: Mapping[str, str], errors: IO[str] | int
-    ) -> subprocess.Popen[str]:
+        self, arguments: Sequence[str], more: Mapping[str, str], errors: IO[str] | None
+    ) -> Process:
+        environment = self._environment(more)
+        if can_fork(self.command, environment):
+            module = self.command[2]
+            return ForkedProcess(module, arguments, self.folder, environment, errors)
         return subprocess.Popen(
             [*self.command, *arguments],
             cwd=self.folder,
-            env=self._environment(more),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=errors or subprocess.PIPE,
             text=True,
         )
 

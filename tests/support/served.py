@@ -1,12 +1,11 @@
 """A desk that really serves: `paperdesk serve` in a process of its own."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.program import Program
+from support.program import Process, Program
 
 READY = re.compile(r"Paperdesk is ready at (http://127\.0\.0\.1:\d+) \(\d+\.\d s\)")
 
@@ -14,7 +13,7 @@ READY = re.compile(r"Paperdesk is ready at (http://127\.0\.0\.1:\d+) \(\d+\.\d s
 class Served:
     """A desk that is ready."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, log: Path | None = None) -> None:
+    def __init__(self, process: Process, url: str, log: Path | None = None) -> None:
         self.process = process
         self.url = url
         self._log = log
@@ -36,7 +35,7 @@ def serving(paperdesk: Program) -> Iterator[Served]:
         process.communicate()
 
 
-def ready_at(process: subprocess.Popen[str], log: Path | None = None) -> str:
+def ready_at(process: Process, log: Path | None = None) -> str:
     """Wait until the desk says where it is."""
     assert process.stdout
     for line in process.stdout:
