@@ -20,6 +20,7 @@ from paperdesk.db.engine import Database
 from paperdesk.logs import configure_logging
 from paperdesk.settings import Settings
 from paperdesk.settings import database_url as driver_url
+from support.compiling import compile_once
 from support.databases import DIALECTS, START, PostgresTemplate, SqliteTemplate
 from support.postgres import PostgresServer, running_server
 
@@ -70,6 +71,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_DATA_HOME", str(empty / "data"))
         patch.chdir(empty)
         configure_logging("warning")
+        compile_once()
         yield
 
 

@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests: one cluster a session, one database a test."""
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -14,6 +16,10 @@ from sqlalchemy import make_url
 
 WITHOUT_DURABILITY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 """A cluster that is thrown away has nothing to lose; its locks and isolation are the real ones."""
+
+
+_ROOM: Final = 4 << 30
+"""Bytes: more than the servers of all processes of the tests ever took."""
 
 
 class PostgresServer:
@@ -39,7 +45,8 @@ class PostgresServer:
         """Make a database as a copy of another, and return its name."""
         name = f"paperdesk_test_{secrets.token_hex(6)}"
         self.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            # Copied as files: by way of the log it takes four times as long.
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
@@ -67,6 +74,16 @@ class PostgresServer:
             self.drop(name)
 
 
+def _fast_folder() -> Path | None:
+    """Return where files are kept in memory, if there is room: a database is copied for each test.
+
+    Containers often have a tiny one.
+    """
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
+    return memory if roomy else None
+
+
 @contextmanager
 def running_server(url: str | None) -> Iterator[PostgresServer]:
     """Give the server of a URL, else one of our own, which is stopped and removed at the end."""
@@ -84,7 +101,7 @@ def running_server(url: str | None) -> Iterator[PostgresServer]:
 
         # Not in pytest's folder: the next session to start closes that to all but its owner, and
         # the server runs as another user when we are root.
-        folder = Path(tempfile.mkdtemp(prefix="paperdesk-postgres-"))
+        folder = Path(tempfile.mkdtemp(prefix="paperdesk-postgres-", dir=_fast_folder()))
         server = get_server(folder / "data", cleanup_mode="delete")
     except Exception as error:
         raise RuntimeError(

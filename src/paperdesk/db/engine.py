@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -154,12 +154,13 @@ class Database:
         this needs psycopg, which the `postgres` extra installs.
         """
         self._check_open()
-        engine = _sqlite_long_reader(self.path) if self.path else postgresql_reader(self.url)
-        try:
-            with Session(engine) as session:
-                yield session
-        finally:
-            engine.dispose()
+        with Session(self._long_reader) as session:
+            yield session
+
+    @cached_property
+    def _long_reader(self) -> Engine:
+        # It pools nothing. One for all reads, since each engine compiles its statements anew.
+        return _sqlite_long_reader(self.path) if self.path else postgresql_reader(self.url)
 
     async def close(self) -> None:
         """Close all connections and give up the file. Safe to call twice."""
