@@ -20,9 +20,8 @@ FEW, FEW_SNAPSHOTS = 1_000, 2_880
 MANY, MANY_SNAPSHOTS = 1_000_000, 500_000
 _PAGE = 100
 _NEXT = re.compile(rb"link: <[^>]*[?&]cursor=([^>&]+)", re.IGNORECASE)
-WARMING = 50
 LEAST = 250
-"""Requests of each kind, of which the first few do not count."""
+"""Requests of each kind, of which the first fifth does not count."""
 _LONGEST = 30.0
 _PROOF = 300.0
 """Seconds that the proof of a million trades may take, with the pauses that it makes."""
@@ -119,7 +118,7 @@ def _figure(
         number += 1
         for asked, request, taken in asks if number % 2 else reversed(asks):
             passed, _, _ = asked.ask(request())
-            if number > WARMING:
+            if number > least // 5:
                 taken.append(passed)
             if name == "trade":
                 asked.trader.acknowledged += 1

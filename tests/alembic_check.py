@@ -16,16 +16,16 @@ from support.processes import alembic
 def difference(url: str) -> str | None:
     """Return what `alembic check` says about a migrated database, None if it is clean."""
     checked = alembic("-x", f"url={url}", "check")
-    if checked.returncode == 0:
+    if checked.code == 0:
         return None
-    return (checked.stdout + checked.stderr).strip()
+    return (checked.out + checked.err).strip()
 
 
 def differences(url: str) -> str | None:
     """Migrate an empty database and return how it differs from the models, None if not at all."""
     migrated = alembic("-x", f"url={url}", "upgrade", "head")
-    if migrated.returncode:
-        return migrated.stderr.strip()
+    if migrated.code:
+        return migrated.err.strip()
     return difference(url)
 
 

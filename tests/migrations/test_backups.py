@@ -85,7 +85,7 @@ async def test_copies_of_another_desk_in_the_folder_are_not_counted(
 def test_no_copy_is_made_when_nothing_is_migrated(desk: Path, arguments: tuple[str, ...]) -> None:
     before = desk.read_bytes()
     done = alembic("-x", f"url={desk}", *arguments)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert backups(desk) == []
     assert desk.read_bytes() == before
 

@@ -94,8 +94,8 @@ def state(folder: Path) -> dict[str, bytes | None]:
 def refused_line(url: str) -> str:
     """Run plain `alembic upgrade head`, see it refuse, and return the one line that it says."""
     done = alembic("-x", f"url={url}", "upgrade", "head")
-    assert done.returncode != 0
-    said = (done.stdout + done.stderr).strip()
+    assert done.code != 0
+    said = (done.out + done.err).strip()
     assert "\n" not in said
     return said
 
@@ -161,9 +161,9 @@ def test_postgresql_database_that_does_not_exist_is_named(postgres_server: Postg
 
 def test_bad_setting_is_one_line_too() -> None:
     done = alembic("upgrade", "head", env={"DATABASE_URL": "mysql://root@host/desk"})
-    assert done.returncode != 0
-    assert "\n" not in done.stderr.strip()
-    assert "DATABASE_URL" in done.stderr
+    assert done.code != 0
+    assert "\n" not in done.err.strip()
+    assert "DATABASE_URL" in done.err
 
 
 @pytest.mark.parametrize("case", ["newer", "garbage", "a table missing"])
@@ -183,7 +183,7 @@ async def test_first_boot_is_as_careful_as_alembic(
 async def test_empty_file_is_a_new_desk(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
     path.touch()
-    assert alembic("-x", f"url={path}", "upgrade", "head").returncode == 0
+    assert alembic("-x", f"url={path}", "upgrade", "head").code == 0
     assert path.stat().st_size > 0
 
 
@@ -218,7 +218,7 @@ def test_command_that_migrates_nowhere_makes_no_file(
 ) -> None:
     path = tmp_path / "folder" / "desk.db"
     done = alembic("-x", f"url={path}", *arguments)
-    assert done.returncode != 0
-    said = (done.stdout + done.stderr).strip()
+    assert done.code != 0
+    said = (done.out + done.err).strip()
     assert said == f"There is no database at {path} yet. `paperdesk migrate` makes it."
     assert list(tmp_path.iterdir()) == []

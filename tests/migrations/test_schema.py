@@ -50,7 +50,7 @@ def test_plain_alembic_makes_every_documented_column(
             case _:
                 (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
                 done = alembic(*upgrade, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         found = columns_of(url)
     assert found.keys() == COLUMNS.keys() | {"alembic_version"}
     missing = {t: set(names.split()) - found[t] for t, names in COLUMNS.items()}

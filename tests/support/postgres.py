@@ -79,7 +79,7 @@ def _fast_folder() -> Path | None:
 
     Containers often have a tiny one.
     """
-    memory = Path("/dev/shm")
+    memory = Path("/dev", "shm")
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
     return memory if roomy else None
 

@@ -1,6 +1,5 @@
 """Real processes: what a user starts in a terminal, with nothing of the developer's around it."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,23 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from support.program import Program, Result
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The repository."""
 
 
-def alembic(
-    *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def alembic(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Result:
     """Run plain `alembic` as the README tells, and wait for it."""
-    return subprocess.run(
-        alembic_command(*arguments),
-        cwd=cwd,
-        env=os.environ | dict(env or {}),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    return Program(cwd, dict(env or {}), tuple(alembic_command()))(*arguments)
 
 
 def alembic_command(*arguments: str) -> list[str]:
