@@ -91,6 +91,21 @@ def test_beside_a_desk_that_runs_it_asks_the_desk(paperdesk: Program) -> None:
     assert with_it.status_code == 401
 
 
+def test_where_no_database_is_named_it_asks_the_desk_that_answers(paperdesk: Program) -> None:
+    with serving(paperdesk) as served:
+        elsewhere = {"XDG_DATA_HOME": str(paperdesk.folder), "PAPERDESK_URL": served.url}
+        unnamed = Program(paperdesk.folder, elsewhere)
+        first = made(unnamed, "me")
+        listed_here = listed(unnamed.with_environment(PAPERDESK_API_KEY=first["key"]))
+        closed = httpx2.get(f"{served.url}/api/portfolio")
+
+    assert [key["id"] for key in listed_here] == [first["id"]]
+    assert closed.status_code == 401
+    assert not (paperdesk.folder / "paperdesk").exists()
+    assert made(unnamed, "of the desk that is made here")["scopes"] == ["admin"]
+    assert (paperdesk.folder / "paperdesk" / "paperdesk.db").exists()
+
+
 def test_on_postgresql_it_works_on_the_database_while_a_desk_runs(
     paperdesk: Program, postgres_url: str
 ) -> None:

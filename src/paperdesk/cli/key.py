@@ -19,8 +19,9 @@ from paperdesk.settings import Settings, is_loopback, sqlite_path
 key = App(
     name="key",
     help_epilogue="""\
-Works on the database itself where no desk holds the file, and on PostgreSQL; else it asks the
-running desk, with the key in PAPERDESK_API_KEY. A key is printed once: keep it.
+Works on the database of DATABASE_URL itself where no desk holds the file, and on PostgreSQL; else,
+and where DATABASE_URL is not set and a desk runs, it asks that desk, with the key in
+PAPERDESK_API_KEY. A key is printed once: keep it.
 
 Examples:
   paperdesk key create admin
@@ -175,13 +176,13 @@ def _answer(
     *,
     makes: bool = False,
 ) -> bytes:
-    """Return the answer of the database, or of the desk that holds it or runs on another machine.
+    """Return the answer of the database, or of the desk that holds it or is the one spoken to.
 
     `makes`: where there is no database yet, one is made.
     """
     settings = Settings.load()
     held: DatabaseHeld | None = None
-    if not _is_elsewhere(settings):
+    if not _asks_the_desk(settings):
         path = sqlite_path(settings.database_url)
         if path and is_empty(path) and not makes:
             raise CommandFailed(
@@ -204,12 +205,23 @@ def _answer(
         raise
 
 
-def _is_elsewhere(settings: Settings) -> bool:
-    """Say whether the desk is said to run on another machine, and no database is named."""
+def _asks_the_desk(settings: Settings) -> bool:
+    """Say whether no database is named, and the desk runs here, or is said to run elsewhere.
+
+    The desk that all other commands speak to may have another database than the usual one: a key
+    that is made in that would protect nothing.
+    """
     given = settings.model_fields_set
-    if "url" not in given or "database_url" in given:
+    if "database_url" in given:
         return False
-    return not is_loopback(urlsplit(settings.url).hostname or "")
+    if "url" in given and not is_loopback(urlsplit(settings.url).hostname or ""):
+        return True
+    try:
+        with Desk(SHOWN, attempts=1) as desk:
+            desk.get("/api/health")
+    except CommandFailed as failure:
+        return failure.exit_code is not Exit.NO_DESK
+    return True
 
 
 def _rows(text: bytes) -> list[_Row]:
