@@ -137,8 +137,30 @@ def _trade(said: Understood, now: Situation) -> Decision:
     in_cash = quantity.kind is QuantityKind.cash
     if in_cash and said.order_type is OrderType.market and not exits and not (enters and against):
         return Decision(_terms(said, side, None, notional=quantity.amount))
-    shares = _shares(said, quantity, side, now) + (against if enters else _ZERO)
-    return _with_exits(said, now, _terms(said, side, shares))
+    shares = _shares(said, quantity, side, now)
+    opened = _never_short(said, shares, now)
+    decision = _with_exits(said, now, _terms(said, side, opened + (against if enters else _ZERO)))
+    if opened == shares:
+        return decision
+    note = "Nothing was sold short here, so it buys only what it opens."
+    return replace(decision, notes=(*decision.notes, note))
+
+
+def _never_short(said: Understood, shares: Decimal, now: Situation) -> Decimal:
+    """Return what a purchase opens, where the account could not go short with the strategy.
+
+    What the strategy buys back was never sold there. Raises NotFound where that is all of it.
+    """
+    went_along = now.may_short or now.held < 0
+    if went_along or said.intent is not Intent.buy or said.prev_market_position != "short":
+        return shares
+    if said.market_position == "short":
+        raise NotFound(f"There is no short position in {said.ticker} to leave.")
+    if said.market_position_size is not None:
+        opened = abs(said.market_position_size)
+    else:
+        opened = shares - abs(said.prev_market_position_size or _ZERO)
+    return opened if 0 < opened < shares else shares
 
 
 def closes(held: Decimal, side: Side) -> bool:

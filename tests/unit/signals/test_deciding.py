@@ -165,3 +165,38 @@ def test_what_leaves_never_opens_and_a_target_is_always_met(
         assert after * held >= 0
     if intent is Intent.reverse:
         assert after * held < 0
+
+
+SHORT_TO_LONG = {"prev_market_position": "short", "market_position": "long"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "held", "bought"),
+    [
+        ({**SHORT_TO_LONG, "market_position_size": Decimal(4)}, "0", "4"),
+        ({**SHORT_TO_LONG, "prev_market_position_size": Decimal(6)}, "0", "4"),
+        ({**SHORT_TO_LONG, "market_position_size": Decimal(4)}, "1", "4"),
+        (SHORT_TO_LONG, "0", "10"),
+        ({**SHORT_TO_LONG, "market_position_size": Decimal(40)}, "0", "10"),
+        ({**SHORT_TO_LONG, "prev_market_position_size": Decimal(10)}, "0", "10"),
+        ({"prev_market_position": "flat", "market_position_size": Decimal(4)}, "0", "10"),
+    ],
+)
+def test_what_was_never_sold_short_is_not_bought_back(
+    rest: dict[str, Any], held: str, bought: str
+) -> None:
+    alert = said("buy", "10", **rest)
+    decision = decide(alert, where(held, may_short=False))
+
+    assert order(decision) == ("buy", Decimal(bought))
+    assert bool(decision.notes) is (bought != "10")
+    assert order(decide(alert, where(held))) == ("buy", Decimal(10))
+    assert order(decide(alert, where("-6", may_short=False))) == ("buy", Decimal(10))
+
+
+def test_a_purchase_that_leaves_the_strategy_short_opens_nothing_where_there_is_no_short() -> None:
+    alert = said("buy", "3", prev_market_position="short", market_position="short")
+
+    with pytest.raises(NotFound, match="no short position"):
+        decide(alert, where(may_short=False))
+    assert order(decide(alert, where())) == ("buy", Decimal(3))
