@@ -27,6 +27,8 @@ BODIES: dict[str, Any] = {
     "an object": {**ALERT, "secret": {"value": [HIDE]}},
     "said in a text": {**ALERT, "note": f"token={HIDE}"},
     "not JSON": f'{{"ticker":"AAPL","action":buy,"token":"{HIDE}"}}',
+    "in single quotes": f"{{'ticker': 'AAPL', 'action': 'buy', 'secret': '{HIDE}'}}",
+    "in single quotes in a text": {**ALERT, "note": f"sent {{'token':'{HIDE}'}}"},
     "copied beside JSON": f'{{"ticker":"AAPL","token":"{HIDE}"}} and x={HIDE}',
     "broken off": f'{{"ticker":"AAPL","token":"{HIDE}',
     "mended": f'{{"ticker":"AAPL","action":"buy","open":NaN,"token":"{HIDE}"}}',

@@ -20,10 +20,11 @@ _BARE: Final = r"[^\s,;&|(){}\[\]\"'\\]+"
 _QUOTED: Final = r"\"[^\"\\\n]*\"|'[^'\\\n]*'"
 
 
-_NAMED: Final = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})\s{0,8}[=:]\s{0,8}")
+_NAMED: Final = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})'?\s{0,8}[=:]\s{0,8}")
+"""Also in single quotes: what is nearly JSON is often written so."""
 _IN_TEXT: Final = re.compile(f"{_QUOTED}|{_BARE}")
-_IN_JSON: Final = re.compile(_BARE)
-"""In JSON a quote ends the string that the pair stands in."""
+_IN_JSON: Final = re.compile(rf"'[^'\"\\\n]*'|{_BARE}")
+"""In JSON a double quote ends the string that the pair stands in."""
 
 _COPIED_FROM: Final = 8
 """A shorter secret is not looked for elsewhere: it may be a word like any other."""
