@@ -178,7 +178,9 @@ _IN_OUR_WORDS = {
     "enum": "must be {expected}",
     "literal": "must be {expected}",
     "int": "must be a whole number",
+    "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "model": "must be a JSON object",
     "datetime": "must be a time with a zone, such as 2026-11-22T00:00:00Z",
@@ -200,6 +202,8 @@ def describe(error: RequestValidationError) -> str:
 def _trouble(problem: Mapping[str, Any]) -> str:
     """Return what is wrong with one field and what it must be instead."""
     kind: str = problem["type"]
+    if isinstance(problem.get("input"), str) and f"string_{kind}" in _IN_OUR_WORDS:
+        kind = f"string_{kind}"
     words = _IN_OUR_WORDS.get(kind) or _IN_OUR_WORDS.get(kind.partition("_")[0])
     if words:
         return words.format_map(problem.get("ctx", {}))
