@@ -9,6 +9,7 @@ from paperdesk.imports.model import Activity, Outcome, ReadOptions, Rejected
 from paperdesk.imports.reading import Reading, read
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "imports"
+ACTIVITIES = SAMPLES.parent / "activities"
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
