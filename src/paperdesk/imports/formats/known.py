@@ -12,6 +12,7 @@ from paperdesk.imports.formats.revolut import REVOLUT
 from paperdesk.imports.formats.robinhood import ROBINHOOD
 from paperdesk.imports.formats.schwab import SCHWAB
 from paperdesk.imports.formats.trading212 import TRADING212
+from paperdesk.imports.formats.yahoo import YAHOO
 
 FORMATS: Final = (
     ALPACA,
@@ -25,5 +26,6 @@ FORMATS: Final = (
     ROBINHOOD,
     SCHWAB,
     TRADING212,
+    YAHOO,
     GENERIC,
 )
