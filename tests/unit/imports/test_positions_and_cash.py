@@ -10,6 +10,7 @@ from paperdesk.imports.model import Activity, ActivityKind
 from support.imports import SAMPLES, outcomes
 
 _SUMS: Final = {
+    "wealthfolio.csv": ("-1592.68", {"MSFT": "30", "AAPL": "15", "NVDA": "40"}),
     "yahoo.csv": ("1576.113748", {"AAPL": "16", "BRK-B": "0.33333"}),
     "yahoo_without_types.csv": ("-1120.403794", {"GOOG": "2.292856", "MSFT": "2.5"}),
 }

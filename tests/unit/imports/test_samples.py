@@ -41,6 +41,7 @@ _FILES: Final = {
     "robinhood.csv": ("robinhood", "utf-8", ","),
     "schwab.csv": ("schwab", "utf-8", ","),
     "trading212.csv": ("trading212", "utf-8", ","),
+    "wealthfolio.csv": ("wealthfolio", "utf-8", ","),
     "yahoo.csv": ("yahoo", "utf-8", ","),
     "yahoo_without_types.csv": ("yahoo", "utf-8", ","),
 }

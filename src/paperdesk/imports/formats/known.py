@@ -12,6 +12,7 @@ from paperdesk.imports.formats.revolut import REVOLUT
 from paperdesk.imports.formats.robinhood import ROBINHOOD
 from paperdesk.imports.formats.schwab import SCHWAB
 from paperdesk.imports.formats.trading212 import TRADING212
+from paperdesk.imports.formats.wealthfolio import WEALTHFOLIO
 from paperdesk.imports.formats.yahoo import YAHOO
 
 FORMATS: Final = (
@@ -26,6 +27,7 @@ FORMATS: Final = (
     ROBINHOOD,
     SCHWAB,
     TRADING212,
+    WEALTHFOLIO,
     YAHOO,
     GENERIC,
 )

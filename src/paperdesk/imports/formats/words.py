@@ -29,7 +29,9 @@ _INSTRUMENTS: Final = {
     Instrument.option: "option options opt usoption equityandindexoptions fop optionsonfutures",
     Instrument.crypto: "crypto cryptocurrency coin",
     Instrument.bond: "bond bonds fixedincome treasury bill treasurybills",
-    Instrument.other: "future futures fut forex cash cfd cfds commodity warrant warrants war",
+    Instrument.other: (
+        "future futures fut forex fx cash cfd cfds commodity metal metals warrant warrants war"
+    ),
 }
 _INSTRUMENT_BY_WORD: Final = {
     word: instrument for instrument, words in _INSTRUMENTS.items() for word in words.split()
