@@ -1,13 +1,22 @@
 """What formats make of a file under other options, or beside another file."""
 
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from paperdesk.imports.model import Question
-from support.imports import outcomes, told
+from support.imports import activities, outcomes, told
 
 _YAHOO: Final = "Symbol,Date,Trade Date,Purchase Price,Quantity,Commission,Transaction Type\n"
+_GERMAN: Final = (
+    "Datum;Typ;Wert;Buchungswährung;Bruttobetrag;Währung Bruttobetrag;Wechselkurs;Gebühren;Steuern;"
+    "Stück;ISIN;WKN;Ticker-Symbol;Wertpapiername;Notiz"
+)
+_ENGLISH: Final = (
+    "Date,Ex-Date,Type,Value,Transaction Currency,Gross Amount,Currency Gross Amount,Exchange Rate,"
+    "Fees,Taxes,Shares,ISIN,WKN,Ticker Symbol,Security Name,Note"
+)
 
 
 def test_yahoo_has_rows_in_the_currency_of_their_exchange() -> None:
@@ -60,4 +69,56 @@ def test_wealthfolio_has_a_tax_beside_an_amount_in_it_or_not() -> None:
     assert [told(each) for each in outcomes(text)] == [
         "2 rejected UNSUPPORTED tax",
         "3 sell 2026-02-01 MSFT q=10 p=400 fee=1 tax=2 net=3997",
+    ]
+
+
+def test_portfolio_performance_has_one_key_for_a_trade_of_account_and_depot() -> None:
+    account = (
+        f"{_GERMAN}\n"
+        "2026-01-16T09:30;Kauf;-1.907,49;USD;;;;4,99;;10;US0378331005;865985;AAPL;Apple;\n"
+        "2026-01-16T09:30;Kauf;-1.907,49;USD;;;;4,99;;10;US0378331005;865985;AAPL;Apple;\n"
+        "2026-06-03T14:00;Verkauf;1.020,50;USD;;;;5,00;;5;US0378331005;865985;AAPL;Apple;\n"
+    )
+    depot = (
+        f"{_ENGLISH}\n"
+        "2026-06-03T14:00,,Sell,-1020.50,USD,,,,5.00,,5,US0378331005,865985,AAPL,Apple,sold\n"
+        "2026-01-16T09:30,,Buy,1907.49,USD,,,,4.99,,10,US0378331005,865985,AAPL,Apple,\n"
+        "2026-01-16T09:30,,Buy,1907.49,USD,,,,4.99,,10,US0378331005,865985,AAPL,Apple,\n"
+    )
+    keys = [each.key for each in activities(account)]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) == {each.key for each in activities(depot)}
+
+
+def test_portfolio_performance_in_euros_is_booked_without_its_rate() -> None:
+    text = (
+        f"{_GERMAN}\n"
+        "2026-02-01T10:00;Kauf;-1.841,00;EUR;2.000,00;USD;0,9200;1,00;;12,5;US5949181045;870747;"
+        "MSFT;Microsoft;\n"
+        "2026-02-02T10:00;Einlage;500,00;USD;;;;;;;;;;;\n"
+    )
+    assert [told(each) for each in outcomes(text, currency="EUR", zone=ZoneInfo("UTC"))] == [
+        "2 buy 2026-02-01T10:00:00Z MSFT q=12.5 p=147.2 fee=1 net=-1841 EUR",
+        "3 rejected CURRENCY Buchungswährung",
+    ]
+
+
+def test_portfolio_performance_asks_for_the_decimal_mark_where_no_number_has_it() -> None:
+    text = f"{_GERMAN}\n2026-02-02;Einlage;1.500;USD;;;;;;;;;;;\n"
+    with pytest.raises(Question) as asked:
+        outcomes(text)
+    assert asked.value.option == "decimal"
+    assert [told(each) for each in outcomes(text, decimal=",")] == ["2 deposit 2026-02-02 net=1500"]
+
+
+def test_portfolio_performance_did_not_tell_the_shares_of_an_account_once() -> None:
+    text = (
+        "Date,Type,Value,Transaction Currency,Taxes,Shares,ISIN,WKN,Ticker Symbol,Security Name,"
+        "Note\n"
+        "2020-01-02T00:00,Buy,-5.00,USD,,,BE0974258874,,BEKB,share-1,\n"
+        "2021-05-01T00:00,Dividend,2.00,USD,0.00,1,BE0974258874,,BEKB,share-1,\n"
+    )
+    assert [told(each) for each in outcomes(text)] == [
+        "2 rejected MISSING Shares",
+        "3 dividend 2021-05-01 BEKB q=1 net=2",
     ]

@@ -10,6 +10,8 @@ from paperdesk.imports.model import Activity, ActivityKind
 from support.imports import SAMPLES, outcomes
 
 _SUMS: Final = {
+    "portfolio_performance_de.csv": ("-1998.053957", {"AAPL": "15", "MSFT": "25"}),
+    "portfolio_performance_depot.csv": ("-812.49", {"AAPL": "5", "MSFT": "3"}),
     "wealthfolio.csv": ("-1592.68", {"MSFT": "30", "AAPL": "15", "NVDA": "40"}),
     "yahoo.csv": ("1576.113748", {"AAPL": "16", "BRK-B": "0.33333"}),
     "yahoo_without_types.csv": ("-1120.403794", {"GOOG": "2.292856", "MSFT": "2.5"}),
@@ -34,4 +36,6 @@ def test_a_sample_comes_to_this_cash_and_these_shares(name: str) -> None:
             shares[ticker] *= Decimal(each.ratio[0]) / each.ratio[1]
     expected_cash, expected_shares = _SUMS[name]
     assert cash == Decimal(expected_cash)
-    assert {ticker: str(held) for ticker, held in shares.items() if held} == expected_shares
+    assert {ticker: held for ticker, held in shares.items() if held} == {
+        ticker: Decimal(held) for ticker, held in expected_shares.items()
+    }
