@@ -1,5 +1,6 @@
 """What formats make of a file under other options, or beside another file."""
 
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -122,3 +123,12 @@ def test_portfolio_performance_did_not_tell_the_shares_of_an_account_once() -> N
         "2 rejected MISSING Shares",
         "3 dividend 2021-05-01 BEKB q=1 net=2",
     ]
+
+
+def test_webull_has_an_order_of_several_fills_in_a_row_and_equal_orders_in_several() -> None:
+    header = "Name,Symbol,Side,Status,Filled,Total Qty,Price,Avg Price,Time-in-Force,Filled Time\n"
+    row = "Apple,AAPL,Buy,Filled,2,2,@310.05,310.0412345678,DAY,06/01/2026 07:21:32 EDT\n"
+    once, twice = activities(header + row), activities(header + row + row)
+    assert [each.price for each in once] == [Decimal("310.041234568")]
+    assert [each.key for each in twice[:1]] == [each.key for each in once]
+    assert len({each.key for each in twice}) == len(twice)

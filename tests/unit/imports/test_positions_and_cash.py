@@ -13,6 +13,10 @@ _SUMS: Final = {
     "portfolio_performance_de.csv": ("-1998.053957", {"AAPL": "15", "MSFT": "25"}),
     "portfolio_performance_depot.csv": ("-812.49", {"AAPL": "5", "MSFT": "3"}),
     "wealthfolio.csv": ("-1592.68", {"MSFT": "30", "AAPL": "15", "NVDA": "40"}),
+    "webull.csv": (
+        "-1043.625",
+        {"AAPL": "4", "RDDT": "3", "XYZ": "-0.25", "GME": "-10", "BRK.B": "-1"},
+    ),
     "yahoo.csv": ("1576.113748", {"AAPL": "16", "BRK-B": "0.33333"}),
     "yahoo_without_types.csv": ("-1120.403794", {"GOOG": "2.292856", "MSFT": "2.5"}),
 }

@@ -44,6 +44,7 @@ _FILES: Final = {
     "schwab.csv": ("schwab", "utf-8", ","),
     "trading212.csv": ("trading212", "utf-8", ","),
     "wealthfolio.csv": ("wealthfolio", "utf-8", ","),
+    "webull.csv": ("webull", "utf-8", ","),
     "yahoo.csv": ("yahoo", "utf-8", ","),
     "yahoo_without_types.csv": ("yahoo", "utf-8", ","),
 }

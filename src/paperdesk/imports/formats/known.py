@@ -14,6 +14,7 @@ from paperdesk.imports.formats.robinhood import ROBINHOOD
 from paperdesk.imports.formats.schwab import SCHWAB
 from paperdesk.imports.formats.trading212 import TRADING212
 from paperdesk.imports.formats.wealthfolio import WEALTHFOLIO
+from paperdesk.imports.formats.webull import WEBULL
 from paperdesk.imports.formats.yahoo import YAHOO
 
 FORMATS: Final = (
@@ -30,6 +31,7 @@ FORMATS: Final = (
     SCHWAB,
     TRADING212,
     WEALTHFOLIO,
+    WEBULL,
     YAHOO,
     GENERIC,
 )
