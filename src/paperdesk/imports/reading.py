@@ -11,7 +11,7 @@ from paperdesk.imports import documents
 from paperdesk.imports.dates import Dates, date_order
 from paperdesk.imports.detection import find_header, format_of
 from paperdesk.imports.documents import Element
-from paperdesk.imports.formats.format import Format, fold
+from paperdesk.imports.formats.format import Format, fold, folded
 from paperdesk.imports.keys import Keys
 from paperdesk.imports.lines import SAMPLE, Line, TextFile
 from paperdesk.imports.model import (
@@ -118,7 +118,8 @@ def _read_table(file: TextFile, options: ReadOptions) -> Reading:
     kind, header = find_header(sample, options)
     width = len(header.cells)
     pick = itemgetter(*(header.places.get(field, width) for field in kind.columns))
-    names = {field: header.cells[place] for field, place in header.places.items()}
+    called = folded(header.cells)
+    names = {field: header.cells[place] or called[place] for field, place in header.places.items()}
     after = (line for line in sample if line.number > header.line)
     rows = (
         pick([*row.cells, ""])

@@ -18,6 +18,10 @@ _ENGLISH: Final = (
     "Date,Ex-Date,Type,Value,Transaction Currency,Gross Amount,Currency Gross Amount,Exchange Rate,"
     "Fees,Taxes,Shares,ISIN,WKN,Ticker Symbol,Security Name,Note"
 )
+_DEGIRO: Final = (
+    "Datum,Uhrzeit,Produkt,ISIN,Referenzbörse,Ausführungsort,Anzahl,Kurs,,Wert in Lokalwährung,,"
+    "Wert EUR,Wechselkurs,AutoFX-Gebühr,Transaktionsgebühren EUR,Gesamt EUR,Order-ID,"
+)
 
 
 def test_yahoo_has_rows_in_the_currency_of_their_exchange() -> None:
@@ -132,3 +136,21 @@ def test_webull_has_an_order_of_several_fills_in_a_row_and_equal_orders_in_sever
     assert [each.price for each in once] == [Decimal("310.041234568")]
     assert [each.key for each in twice[:1]] == [each.key for each in once]
     assert len({each.key for each in twice}) == len(twice)
+
+
+def test_degiro_has_no_tickers_of_its_own() -> None:
+    row = 'SAP SE,DE0007164600,XET,XETA,2,"130,5",EUR,"-261,00",EUR,"-261,00",,"0,00","-1,00"'
+    text = f'{_DEGIRO}\n07-01-2026,09:31,{row},"-262,00",,b93f205d\n'
+    assert [told(each) for each in outcomes(text, currency="EUR")] == ["2 rejected TICKER ISIN"]
+    text = text.replace("Order-ID,", "Order-ID,,Symbol").replace("b93f205d", "b93f205d,SAP.DE")
+    assert [told(each) for each in outcomes(text, currency="EUR")] == [
+        "2 buy 2026-01-07T08:31:00Z SAP.DE q=2 p=130.5 fee=1 net=-262 EUR"
+    ]
+
+
+def test_a_column_without_a_name_is_told_by_the_one_before_it() -> None:
+    header = "Date,Time,Product,ISIN,Quantity,Price,,Value,,Total,,Order ID,Ticker"
+    row = "07-01-2026,09:31,SAP SE,DE0007164600,2,130.5,EUR,-261.00,EUR,-262.00,EUR,b93f205d,SAP"
+    assert [told(each) for each in outcomes(f"{header}\n{row}\n")] == [
+        "2 rejected CURRENCY total+1"
+    ]

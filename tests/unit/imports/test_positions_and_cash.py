@@ -10,6 +10,8 @@ from paperdesk.imports.model import Activity, ActivityKind
 from support.imports import SAMPLES, outcomes
 
 _SUMS: Final = {
+    "degiro.csv": ("69.601329", {"ACME": "6"}),
+    "degiro_nl.csv": ("-4695.90", {"NVDA": "95"}),
     "portfolio_performance_de.csv": ("-1998.053957", {"AAPL": "15", "MSFT": "25"}),
     "portfolio_performance_depot.csv": ("-812.49", {"AAPL": "5", "MSFT": "3"}),
     "wealthfolio.csv": ("-1592.68", {"MSFT": "30", "AAPL": "15", "NVDA": "40"}),

@@ -5,6 +5,7 @@ What is expected of a sample is a file of its own, with a line for each row.
 
 import csv
 import io
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -25,6 +26,8 @@ _MAPPED: Final = {
 }
 _FILES: Final = {
     "alpaca.json": ("alpaca", "utf-8", ""),
+    "degiro.csv": ("degiro", "utf-8", ","),
+    "degiro_nl.csv": ("degiro", "utf-8", ","),
     "european.csv": ("generic", "cp1252", ";"),
     "fidelity.csv": ("fidelity", "utf-8-sig", ","),
     "fidelity_all_accounts.csv": ("fidelity", "utf-8", ","),
@@ -93,9 +96,14 @@ def test_the_order_of_columns_changes_no_activity(name: str) -> None:
     text = (SAMPLES / name).read_bytes().decode(reading.encoding)
     written = io.StringIO()
     writer = csv.writer(written, delimiter=reading.separator)
-    width = len(reading.columns)
+    # A column without a name goes with the one before it.
+    named = [place for place, name in enumerate(reading.columns) if name]
+    pairs = [range(*ends) for ends in pairwise([*named, len(reading.columns)])]
     for cells in csv.reader(io.StringIO(text), delimiter=reading.separator):
-        writer.writerow(cells[:width][::-1] if len(cells) >= width else cells)
+        whole = len(cells) >= len(reading.columns)
+        writer.writerow(
+            [cells[place] for pair in pairs[::-1] for place in pair] if whole else cells
+        )
     found = [told(each) for each in outcomes(written.getvalue(), **options(name))]
     expected = (ACTIVITIES / f"{name}.txt").read_text().splitlines()
     assert _activities(found) == _activities(expected)

@@ -54,10 +54,13 @@ class Format:
         }
 
     def fits(self, names: Sequence[str]) -> int:
-        """Return how many columns it needs, 0 where one of them is not there."""
+        """Return how many columns it needs, 0 where one of them is not there.
+
+        A format that needs none by its one name, as the generic one, fits less than any other.
+        """
         if not self.needs <= set(names) or not self.needs_fields <= self.places(names).keys():
             return 0
-        return max(1, len(self.needs))
+        return len(self.needs) + len(self.needs_fields) if self.needs else 1
 
 
 def fold(name: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from paperdesk.imports.formats.alpaca import ALPACA
+from paperdesk.imports.formats.degiro import DEGIRO
 from paperdesk.imports.formats.fidelity import FIDELITY
 from paperdesk.imports.formats.generic import GENERIC
 from paperdesk.imports.formats.ghostfolio import GHOSTFOLIO_CSV, GHOSTFOLIO_JSON
@@ -19,6 +20,7 @@ from paperdesk.imports.formats.yahoo import YAHOO
 
 FORMATS: Final = (
     ALPACA,
+    DEGIRO,
     FIDELITY,
     GHOSTFOLIO_CSV,
     GHOSTFOLIO_JSON,

@@ -10,6 +10,7 @@ from typing import Final
 
 from paperdesk.imports.dates import Moment
 from paperdesk.imports.formats.format import Format
+from paperdesk.imports.formats.rates import dollars_for_one
 from paperdesk.imports.formats.words import fold
 from paperdesk.imports.model import DOLLARS, SHARES, TRADES, ActivityKind, Code, Unreadable
 from paperdesk.imports.numbers import plain
@@ -50,7 +51,6 @@ _MOVED: Final = {
 _ABOUT_A_SECURITY: Final = SHARES | {ActivityKind.dividend}
 _PAID_FOR: Final = frozenset({ActivityKind.buy, ActivityKind.transfer_in})
 """Of which fees and taxes are part of the value; from that of all others they are taken."""
-_NEAR: Final = Decimal("0.02")
 
 
 def _read(row: Row) -> Said:
@@ -105,22 +105,11 @@ def _moment(row: Row) -> Moment:
 def _rate(row: Row, amount: Decimal | None, costs: Decimal) -> Decimal | None:
     """Return US dollars for one unit of the row's currency, where its gross amount is in dollars.
 
-    The gross amount is that without `costs`, which may be less than 0. Exports have the rate as the
-    currency for one dollar, files made by hand also the other way round: which it is, the amounts
-    themselves say.
+    The gross amount is that without `costs`, which may be less than 0.
     """
-    gross, rate = row.number("gross"), row.number("rate")
-    if row.text("gross_currency").upper() != DOLLARS or not (gross and rate and amount):
+    if amount is None or row.text("gross_currency").upper() != DOLLARS:
         return None
-    own = amount - costs
-    gross, rate = abs(gross), abs(rate)
-    if _are_near(EXACT.multiply(gross, rate), own):
-        return EXACT.divide(Decimal(1), rate)
-    return rate if _are_near(gross, EXACT.multiply(own, rate)) else None
-
-
-def _are_near(one: Decimal, other: Decimal) -> bool:
-    return abs(one - other) <= _NEAR * abs(other)
+    return dollars_for_one(row.number("gross"), amount - costs, row.number("rate"))
 
 
 PORTFOLIO_PERFORMANCE: Final = Format(
