@@ -102,10 +102,10 @@ SLOW: dict[str, bytes] = {
 @pytest.mark.parametrize("raw", SLOW.values(), ids=SLOW)
 def test_no_body_takes_long(raw: bytes) -> None:
     assert len(raw) <= LARGEST_BODY or raw is SLOW["open quotes"]
-    started = time.perf_counter()
+    started = time.process_time()
     delivery = read_body(raw)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert 1 <= len(delivery.signals) <= 100
 
 
