@@ -72,6 +72,7 @@ class JobChanges:
         Raises NotFound, or InvalidState while the job runs and for a row that may not be changed.
         """
         job = _job(connection, account, job_id)
+        _check_loaded(job)
         if job.status is JobStatus.running:
             raise InvalidState("The job is running. Pause it, or wait until it has ended.")
         kind = self._kinds.booked(job.kind)
@@ -118,6 +119,7 @@ class JobChanges:
         write(connection, [Said(line, acting.get(), request_id.get())], now)
 
     def _start(self, _connection: Connection, job: Job, now: datetime) -> dict[str, Any]:
+        _check_loaded(job)
         if job.phase is not JobPhase.run:
             raise InvalidState(
                 "The job is not estimated yet: look at its rows first. Ask again in a moment."
@@ -133,6 +135,7 @@ class JobChanges:
 
     def _retry(self, connection: Connection, job: Job, now: datetime) -> dict[str, Any]:
         """Have failed rows booked again; of all or nothing also those that waited for them."""
+        _check_loaded(job)
         whole = job.atomicity is Atomicity.all
         again = [RowStatus.failed, RowStatus.skipped] if whole else [RowStatus.failed]
         rows = update(ROWS).where(ROWS.c.job_id == job.id, ROWS.c.status.in_(again))
@@ -170,6 +173,16 @@ class JobChanges:
             update(ROWS).where(*mine, ROWS.c.status == RowStatus.completed).values(attempts=0)
         )
         return {"phase": JobPhase.undo, "completed_at": None, "undone_at": None}
+
+
+def _check_loaded(job: Job) -> None:
+    """Raise InvalidState for a job whose rows are not all there yet, or never will be."""
+    if job.phase is JobPhase.load:
+        raise InvalidState(
+            "Not all rows of the job are stored yet. Ask again in a moment."
+            if job.status is JobStatus.pending
+            else "Not all rows of the job were stored. Delete it and send them again."
+        )
 
 
 def row_with(row: JobRow, data: Any) -> JobRow:

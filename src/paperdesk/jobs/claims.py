@@ -1,13 +1,15 @@
 """Claiming work: leases of jobs and of rows, and taking them back from workers that went away."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, true, update
 
 from paperdesk.jobs.lifecycle import Counts, RowEvent
+from paperdesk.jobs.loading import fail_lost_loads
 from paperdesk.jobs.store import (
     JOBS,
+    LEASE,
     ROWS,
     change_job,
     count,
@@ -22,8 +24,6 @@ from paperdesk.jobs.telling import LogLine, log
 from paperdesk.models import Atomicity, Job, JobPhase, JobStatus, LogLevel, RowStatus
 from paperdesk.models import JobRow as Row
 
-LEASE: Final = timedelta(seconds=15)
-"""How long a worker may be silent before its rows are given to another."""
 BEAT: Final = 5.0
 """Seconds between two signs of life."""
 AT_ONCE: Final = 64
@@ -37,9 +37,7 @@ _ALONE_AFTER: Final = 3
 
 def runnable(connection: Connection) -> list[Any]:
     """Return id, account, kind, phase and atomicity of each job that workers may go on with."""
-    waits = (JOBS.c.status == JobStatus.pending) & JOBS.c.phase.in_(
-        [JobPhase.load, JobPhase.preview]
-    )
+    waits = (JOBS.c.status == JobStatus.pending) & (JOBS.c.phase == JobPhase.preview)
     query = (
         select(JOBS.c.id, JOBS.c.user_id, JOBS.c.kind, JOBS.c.phase, JOBS.c.atomicity)
         .where(or_(JOBS.c.status == JobStatus.running, waits))
@@ -123,13 +121,16 @@ def beat(connection: Connection, lease: str, now: datetime) -> None:
 def reap(connection: Connection, now: datetime) -> int:
     """Put back the rows of workers that are gone, and return how many.
 
-    Their effect certainly did not happen: it would have ended the lease.
+    Their effect certainly did not happen: it would have ended the lease. What somebody loaded who
+    is gone is not loaded any more.
     """
+    fail_lost_loads(connection, now, every=False)
     return _put_back_where(connection, now, ROWS.c.leased_until < database_time(connection, now))
 
 
 def reclaim(connection: Connection, now: datetime) -> None:
     """Put back all that any worker ever had: of a desk that has one, and that one begins."""
+    fail_lost_loads(connection, now, every=True)
     _put_back_where(connection, now, true())
     _free_jobs(connection, JOBS.c.lease.is_not(None))
 

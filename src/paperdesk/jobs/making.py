@@ -20,16 +20,13 @@ from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
 from paperdesk.ids import new_id
 from paperdesk.jobs.data import checksum, storable
 from paperdesk.jobs.kinds import BookedKind, Kind
-from paperdesk.jobs.lifecycle import Counts, counts_of
+from paperdesk.jobs.loading import STRETCH, Load, add_rows
 from paperdesk.jobs.schemas import JobRequest, JobTerms
-from paperdesk.jobs.store import JOBS, insert_rows, locked_job
-from paperdesk.jobs.telling import LogLine, log, wake
+from paperdesk.jobs.store import JOBS, locked_job
 from paperdesk.models import Atomicity, Job, JobMode, JobPhase, JobRow, JobStatus, RowStatus
 
 MOST_OF_ALL: Final = 1_000
 """Rows of a job that is all or nothing: they are booked in one transaction, and others wait."""
-MOST_AT_ONCE: Final = 2_000
-"""Rows of one INSERT."""
 _JOB: Final = tuple(column.name for column in JOBS.c)
 
 
@@ -37,7 +34,8 @@ _JOB: Final = tuple(column.name for column in JOBS.c)
 class Asked:
     """A job that was asked for, and under which key of the caller, if any.
 
-    `request_sha256` tells requests under one key apart.
+    `request_sha256` tells requests under one key apart. `options` is what the kind was told about
+    its file, in plain values.
     """
 
     account_id: str
@@ -46,6 +44,9 @@ class Asked:
     original_command: str | None = None
     key: str | None = None
     request_sha256: str | None = None
+    file_name: str | None = None
+    file_sha256: str | None = None
+    options: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,55 +125,83 @@ async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[A
     """Store a job with its rows; in mode auto it runs, else it is estimated first.
 
     Raises InvalidRequest for too many rows of one that is all or nothing, IdempotencyMismatch where
-    its key was used for another request.
+    its key was used for another request, InvalidState where it was deleted or cancelled meanwhile.
     """
     terms, now = asked.terms, clock.now()
     if terms.atomicity is Atomicity.all and len(given) > MOST_OF_ALL:
-        raise InvalidRequest(
-            f"atomicity: all or nothing goes with at most {MOST_OF_ALL:,} rows, and these are "
-            f"{len(given):,}. Leave atomicity out, or send several jobs."
-        )
+        raise too_many_of_all(f"{len(given):,}")
     # In a thread: a hundred thousand rows must not keep everybody else waiting.
     rows, is_ordered = await asyncio.to_thread(_read, asked.kind, given, now)
-    job = _job(asked, rows, now, is_ordered=is_ordered)
+    name = terms.name or asked.original_command or f"{terms.kind} of {len(rows):,} rows"
+    job = new_job(asked, name, now, is_ordered=is_ordered)
+    made = await begin(database, job, rows[:STRETCH], now, total=len(rows))
+    if not made.replayed and len(rows) > STRETCH:
+        load = Load(database, clock, job)
+        async with load.or_give_up():
+            for first in range(STRETCH, len(rows), STRETCH):
+                some = rows[first : first + STRETCH]
+                await load.add(some, is_last=first + STRETCH >= len(rows))
+    return made
+
+
+async def begin(
+    database: Database, job: Job, rows: Sequence[JobRow], now: datetime, *, total: int | None
+) -> Made:
+    """Store a new job and its first rows of `total`, if that is known; with all it is ready.
+
+    Raises IdempotencyMismatch where its key was used for another request.
+    """
     async with database.write() as session:
         connection = await session.connection()
-        return await connection.run_sync(_store, job, rows, now)
+        return await connection.run_sync(_store, job, rows, now, total)
 
 
-def _job(asked: Asked, rows: Sequence[JobRow], now: datetime, *, is_ordered: bool) -> Job:
+def too_many_of_all(count: str) -> InvalidRequest:
+    """Return why a job of so many rows cannot be all or nothing."""
+    return InvalidRequest(
+        f"atomicity: all or nothing goes with at most {MOST_OF_ALL:,} rows, and these are "
+        f"{count}. Leave atomicity out, or send several jobs."
+    )
+
+
+def new_job(asked: Asked, name: str, now: datetime, *, is_ordered: bool) -> Job:
+    """Return a job without rows, which is loaded by whoever has its lease."""
     terms = asked.terms
     runs = terms.mode is JobMode.auto
-    is_task = not isinstance(asked.kind, BookedKind)
-    counts = sum((counts_of(row.status, 0) for row in rows), Counts())
     return unattached(
         Job,
         id=new_id(),
         user_id=asked.account_id,
         kind=terms.kind,
-        name=terms.name or asked.original_command or f"{terms.kind} of {len(rows):,} rows",
+        name=name,
         description=terms.description,
         original_command=asked.original_command,
-        status=JobStatus.running if runs else JobStatus.pending,
+        status=JobStatus.pending,
         mode=terms.mode,
         atomicity=terms.atomicity,
-        total_rows=len(rows),
-        processed_rows=counts.processed,
-        successful_rows=counts.successful,
-        failed_rows=counts.failed,
+        total_rows=0,
+        processed_rows=0,
+        successful_rows=0,
+        failed_rows=0,
         total_cost_cents=0,
         created_at=now,
-        started_at=now if runs else None,
         updated_at=now,
-        phase=JobPhase.run if runs or is_task else JobPhase.preview,
+        phase=JobPhase.load,
         is_ordered=is_ordered,
-        previewed_at=now if is_task and not runs else None,
+        # What books nothing has nothing to be estimated.
+        previewed_at=None if isinstance(asked.kind, BookedKind) or runs else now,
+        lease=new_id(),
         key=asked.key,
         request_sha256=asked.request_sha256,
+        file_name=asked.file_name,
+        file_sha256=asked.file_sha256,
+        options=asked.options,
     )
 
 
-def _store(connection: Connection, job: Job, rows: Sequence[JobRow], now: datetime) -> Made:
+def _store(
+    connection: Connection, job: Job, rows: Sequence[JobRow], now: datetime, total: int | None
+) -> Made:
     insert_into = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(JOBS)
     values = {name: vars(job).get(name) for name in _JOB}
     # Two requests with one key: the second waits here for the first, and finds its job.
@@ -182,16 +211,10 @@ def _store(connection: Connection, job: Job, rows: Sequence[JobRow], now: dateti
     if not stored.rowcount:
         return Made(_earlier(connection, job), replayed=True)
     vars(job).update(values)
-    for first in range(0, len(rows), MOST_AT_ONCE):
-        some = rows[first : first + MOST_AT_ONCE]
-        for row in some:
-            vars(row).update(job_id=job.id, idempotency_key=f"job:{job.id}:{row.row_number}")
-        insert_rows(connection, some)
-    after = {"kind": job.kind, "name": job.name, "mode": job.mode, "rows": job.total_rows}
+    after = {"kind": job.kind, "name": job.name, "mode": job.mode, "rows": total}
     line = Line(Action.job_made, f"A {job.kind} was made.", job.user_id, job.id, None, after)
     write(connection, [Said(line, acting.get(), request_id.get())], now)
-    log(connection, job, [LogLine(f"It was made, with {job.total_rows:,} rows.")], now)
-    wake(connection)
+    add_rows(connection, job, now, rows=rows, is_last=total == len(rows))
     return Made(job, replayed=False)
 
 

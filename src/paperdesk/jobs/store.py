@@ -5,7 +5,7 @@ job is locked before its rows are, everywhere; in the ledger the account is lock
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,8 @@ from paperdesk.models import Base, Job, JobRow, RowStatus
 
 JOBS: Final[Table] = Base.metadata.tables["jobs"]
 ROWS: Final[Table] = Base.metadata.tables["job_rows"]
+LEASE: Final = timedelta(seconds=15)
+"""How long a worker may be silent before its rows are given to another."""
 _COUNTERS: Final = ("processed_rows", "successful_rows", "failed_rows", "total_cost_cents")
 _CENTS: Final = Decimal("0.01")
 
