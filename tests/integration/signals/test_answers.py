@@ -77,10 +77,11 @@ async def test_it_can_be_replayed_once_its_symbol_is_known(desk: DeskClient, hoo
 async def test_an_element_of_an_array_is_read_anew_by_its_replay(
     desk: DeskClient, hook: Hook
 ) -> None:
-    sent = await hook.send([buying(n, "APPLE COMPUTER") for n in ("1.10", "2.20")])
+    await hook.post([buying(n, "APPLE COMPUTER") for n in ("1.10", "2.20")])
+    kept = await rows(desk)
     await hook.change(symbols={"APPLE COMPUTER": "AAPL"})
-    for each in reversed(sent["signals"]):
-        answer = await desk.post(f"/api/signals/{each['signal_id']}/replay")
+    for each in reversed(kept):
+        answer = await desk.post(f"/api/signals/{each.signal_id}/replay")
         assert answer.status_code == 201, answer.text
         replayed = await hook.processed(answer.json()["signal_id"])
         assert (replayed["status"], replayed["ticker"]) == ("executed", "AAPL")
@@ -88,6 +89,22 @@ async def test_an_element_of_an_array_is_read_anew_by_its_replay(
         again = await desk.post(f"/api/signals/{replayed['signal_id']}/replay")
         assert (await hook.processed(again.json()["signal_id"]))["status"] == "executed"
     assert [str(order.quantity)[:3] for order in await orders(desk)] == ["2.2", "2.2", "1.1", "1.1"]
+
+
+async def test_an_array_of_which_nothing_is_understood_is_400_and_kept(
+    desk: DeskClient, hook: Hook
+) -> None:
+    body = [{"ticker": "AAPL", "number": n} for n in range(7)]
+    for duplicates in range(2):
+        answer = await hook.post(body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "NOT_UNDERSTOOD")
+        kept = await rows(desk)
+        assert [(row.status, row.duplicates) for row in kept] == [("failed", duplicates)] * 7
+        detail = answer.json()["detail"]
+        assert "does not say what to do" in detail
+        assert "first of 7 alerts" in detail
+        assert all(row.signal_id in detail for row in kept[:5])
+        assert "and 2 more" in detail
 
 
 async def test_an_array_that_is_understood_in_part_is_taken_in_part(

@@ -33,6 +33,7 @@ _OTHER_BODY: Final = (
     "Another body came under this id before, and this one was not executed. Send each alert under "
     "an id of its own."
 )
+_MOST_NAMED: Final = 5
 _REFUSED: Final = (
     NotUnderstood,
     Unauthenticated,
@@ -86,8 +87,8 @@ async def receive_by_url(request: Request) -> Response:
     """Take an alert from whoever knows the URL.
 
     The answer comes once the alert is stored, before it is executed. 200 also where it is refused
-    or came before: TradingView sends again after a 5xx only. 400 for a body that no rule
-    understands; it is stored too, and can be replayed.
+    or came before: TradingView sends again after a 5xx only. 400 for a body of which nothing is
+    understood; it is stored too, and can be replayed.
     """
     return await _receive(request, [_token(request)])
 
@@ -115,17 +116,29 @@ async def _receive(request: Request, tokens: list[str]) -> Response:
     acting.set(Actor(ActorKind.webhook, webhook.id, webhook.name))
     key, signed = only_key(request), signature_of(request)
     stored = await intake.receive(webhook, tokens, raw, key, signed)
-    if len(stored) == 1 and _was_not_understood(stored[0]):
-        kept = (
-            f"{stored[0].error} The alert is kept as signal {stored[0].signal_id}, and can be "
-            "replayed."
-        )
-        raise NotUnderstood(f"{_OTHER_BODY} It was: {kept}" if stored[0].other_body else kept)
+    if all(map(_was_not_understood, stored)):
+        raise NotUnderstood(_why_not_understood(stored))
     return Reply(_answer(stored))
 
 
 def _was_not_understood(stored: Stored) -> bool:
     return stored.ticker is None and stored.status is SignalStatus.failed
+
+
+def _why_not_understood(stored: list[Stored]) -> str:
+    """Return what the first signal lacks, and where all of them are kept."""
+    first = stored[0]
+    if len(stored) == 1:
+        kept = f"The alert is kept as signal {first.signal_id}, and can be replayed."
+    else:
+        ids = ", ".join(each.signal_id for each in stored[:_MOST_NAMED])
+        more = f" and {len(stored) - _MOST_NAMED} more" if len(stored) > _MOST_NAMED else ""
+        kept = (
+            f"That is the first of {len(stored)} alerts, of which none is understood. They are "
+            f"kept as signals {ids}{more}, and can be replayed."
+        )
+    said = f"{first.error} {kept}"
+    return f"{_OTHER_BODY} It was: {said}" if first.other_body else said
 
 
 def _answer(stored: list[Stored]) -> DeliveryAnswer:
