@@ -32,7 +32,8 @@ _LONGEST_TIMESTAMP: Final = 12
 _MOST_SIGNATURES: Final = 8
 _REFUSAL: Final = (
     "The signature of this delivery is missing, old or wrong. Sign v1:<timestamp>:<body> with the "
-    "webhook's secret and send X-Paperdesk-Timestamp and X-Paperdesk-Signature."
+    "webhook's secret and send X-Paperdesk-Timestamp and X-Paperdesk-Signature. The timestamp is "
+    "in Unix seconds and counts for 300 of them: check the sender's clock."
 )
 
 

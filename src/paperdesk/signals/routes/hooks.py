@@ -55,8 +55,9 @@ def _token(request: Request) -> str:
 @reads("X-Webhook-Token", "header", "The webhook's token.")
 @reads("token", "query", "The webhook's token, where a header cannot be set.")
 def tokens_of(request: Request) -> list[str]:
-    """Return the tokens that a request brings beside its body."""
-    return [*request.headers.getlist("x-webhook-token"), *request.query_params.getlist("token")]
+    """Return the tokens that a request brings beside its body; an empty one is none."""
+    given = [*request.headers.getlist("x-webhook-token"), *request.query_params.getlist("token")]
+    return [token for token in given if token]
 
 
 @reads("X-Paperdesk-Timestamp", "header", "When it was signed, in Unix seconds.")
