@@ -117,6 +117,18 @@ def not_held(instrument: Instrument) -> Skip:
     return Skip(Code.INSTRUMENT, f"is about {what}; the desk holds stocks and funds")
 
 
+_LONGEST_WORD: Final = 64
+_BY_HAND: Final = "enter it as a corporate action or as cash"
+
+
+def not_imported(word: str, field: str, what_to_do: str = _BY_HAND) -> Unreadable:
+    """Return the error of a broker's word that stands for nothing the desk books, or is missing."""
+    if not word:
+        return Unreadable(Code.MISSING, "is missing", field)
+    shown = f"{word[:_LONGEST_WORD]!r}"
+    return Unreadable(Code.UNSUPPORTED, f"{shown} is not imported; {what_to_do}", field)
+
+
 @dataclass(slots=True)
 class Said:
     """What a format understood of a row, in the currency of the row, not yet checked.

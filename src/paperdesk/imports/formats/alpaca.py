@@ -12,7 +12,7 @@ from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import instrument_of
 from paperdesk.imports.model import ActivityKind, Code, Instrument, Unreadable
 from paperdesk.imports.numbers import ratio_of
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _SIDES: Final = {
     "buy": ActivityKind.buy,
@@ -83,8 +83,7 @@ def _kind(row: Row, code: str, quantity: Decimal | None, net: Decimal | None) ->
         return ActivityKind.transfer_in if quantity > 0 else ActivityKind.transfer_out
     if code in _SPLITS:
         return ActivityKind.stock_split
-    reason = f"{code[:32]!r} is not imported; enter it as a corporate action or as cash"
-    raise Unreadable(Code.UNSUPPORTED if code else Code.MISSING, reason, "code")
+    raise not_imported(code, "code")
 
 
 def _ratio(row: Row) -> tuple[int, int]:

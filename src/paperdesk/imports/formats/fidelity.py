@@ -10,8 +10,8 @@ import re
 from typing import Final
 
 from paperdesk.imports.formats.format import Format
-from paperdesk.imports.model import ActivityKind, Code, Instrument, Unreadable
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.model import ActivityKind, Code, Instrument
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _BEGINNINGS: Final = (
     ("you bought", ActivityKind.buy),
@@ -67,8 +67,7 @@ def _read(row: Row) -> Said | Skip:
     elif kind is None and said.startswith(_MOVED) and net:
         kind, ticker = ActivityKind.deposit if net > 0 else ActivityKind.withdrawal, ""
     if kind is None:
-        reason = f"{action[:64]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if action else Code.MISSING, reason, "action")
+        raise not_imported(action, "action")
     as_of = _AS_OF.search(action)
     return Said(
         kind,

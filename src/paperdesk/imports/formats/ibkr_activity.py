@@ -15,7 +15,7 @@ from paperdesk.imports.formats.format import Format, fold
 from paperdesk.imports.formats.ibkr import CASH_KINDS, MOVED, asset_of, per_share, ticker_of_cash
 from paperdesk.imports.model import HELD, ActivityKind, Code, Instrument, Unreadable
 from paperdesk.imports.numbers import ratio_of
-from paperdesk.imports.rows import ZERO, Row, Said, Skip, not_held
+from paperdesk.imports.rows import ZERO, Row, Said, Skip, not_held, not_imported
 
 _TELL_ONLY: Final = frozenset(
     {
@@ -55,8 +55,7 @@ def _data(row: Row, section: str) -> Said | Skip:
     if section in CASH_KINDS or section in MOVED:
         return _cash(row, section)
     if section not in _READERS:
-        reason = f"{row.text('section')[:64]!r} is not imported; enter what it moved by hand"
-        raise Unreadable(Code.UNSUPPORTED, reason, "section")
+        raise not_imported(row.text("section"), "section", "enter what it moved by hand")
     return _READERS[section](row)
 
 
@@ -123,8 +122,7 @@ def _corporate_action(row: Row) -> Said:
     match = _SPLIT.match(note)
     # A reverse split may be one row or a pair, which cannot be told from one of them.
     if match is None or not quantity or quantity < 0:
-        reason = f"{note[:64]!r} is not imported; enter it as a corporate action"
-        raise Unreadable(Code.UNSUPPORTED, reason, "note")
+        raise not_imported(note, "note", "enter it as a corporate action")
     ratio = ratio_of(f"{match[2]}:{match[3]}")
     if ratio[0] < ratio[1]:
         reason = "is a reverse split; enter it as a corporate action"

@@ -12,7 +12,7 @@ from typing import Final
 from paperdesk.imports.formats.format import Format, fold
 from paperdesk.imports.formats.ibkr import CASH_KINDS, MOVED, asset_of, per_share, ticker_of_cash
 from paperdesk.imports.model import HELD, ActivityKind, Code, Instrument, Unreadable, net_of
-from paperdesk.imports.rows import ZERO, Row, Said, Skip, not_held
+from paperdesk.imports.rows import ZERO, Row, Said, Skip, not_held, not_imported
 
 _SIDES: Final = {"buy": ActivityKind.buy, "sell": ActivityKind.sell}
 _CANCELS: Final = re.compile(r"(?:buy|sell) ?\(ca\.?\)", re.IGNORECASE)
@@ -93,8 +93,7 @@ def _read_cash(row: Row) -> Said | Skip:
     if code in MOVED and net is not None:
         kind = ActivityKind.deposit if net >= 0 else ActivityKind.withdrawal
     if kind is None:
-        reason = f"{word[:64]!r} is not imported; enter it as cash" if word else "is missing"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        raise not_imported(word, "kind", "enter it as cash")
     note = row.text("note")
     return Said(
         kind,

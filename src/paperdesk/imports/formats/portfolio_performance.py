@@ -12,9 +12,9 @@ from paperdesk.imports.dates import Moment
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.rates import dollars_for_one
 from paperdesk.imports.formats.words import fold
-from paperdesk.imports.model import DOLLARS, SHARES, TRADES, ActivityKind, Code, Unreadable
+from paperdesk.imports.model import DOLLARS, SHARES, TRADES, ActivityKind
 from paperdesk.imports.numbers import plain
-from paperdesk.imports.rows import ZERO, Row, Said
+from paperdesk.imports.rows import ZERO, Row, Said, not_imported
 from paperdesk.ledger.booking import EXACT
 
 _IN: Final = {
@@ -90,8 +90,7 @@ def _kind(row: Row, *, moves_shares: bool) -> tuple[ActivityKind, bool]:
         return _TYPES[folded]
     comes = _MOVED.get(folded)
     if comes is None:
-        reason = f"{word[:64]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        raise not_imported(word, "kind")
     if moves_shares:
         return (ActivityKind.transfer_in if comes else ActivityKind.transfer_out), comes
     return (ActivityKind.deposit if comes else ActivityKind.withdrawal), comes

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import net_of_cash
-from paperdesk.imports.model import ActivityKind, Code, Unreadable
-from paperdesk.imports.rows import ZERO, Row, Said
+from paperdesk.imports.model import ActivityKind
+from paperdesk.imports.rows import ZERO, Row, Said, not_imported
 
 _KINDS: Final = {
     **dict.fromkeys(("buy", "buy - market", "buy - limit", "buy - stop"), ActivityKind.buy),
@@ -28,8 +28,7 @@ def _read(row: Row) -> Said:
     word = row.text("kind")
     kind = _KINDS.get(word.lower())
     if kind is None:
-        reason = f"{word[:64]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        raise not_imported(word, "kind")
     quantity, price, total = row.number("quantity"), row.number("price"), row.number("net")
     return Said(
         kind,

@@ -7,8 +7,8 @@ out. A quantity that ends in S went out, too: `12S`. The last row is a disclaime
 from typing import Final
 
 from paperdesk.imports.formats.format import Format
-from paperdesk.imports.model import ActivityKind, Code, Instrument, Unreadable
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.model import ActivityKind, Instrument
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _KINDS: Final = {
     "BUY": ActivityKind.buy,
@@ -44,8 +44,7 @@ def _read(row: Row) -> Said | Skip:
     elif code in _KINDS:
         kind = _KINDS[code]
     else:
-        reason = f"{code[:32]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if code else Code.MISSING, reason, "code")
+        raise not_imported(code, "code")
     return Said(
         kind,
         row.moment("at"),

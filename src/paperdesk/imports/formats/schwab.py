@@ -10,8 +10,8 @@ from typing import Final
 
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import fold
-from paperdesk.imports.model import ActivityKind, Code, Instrument, Unreadable
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.model import ActivityKind, Code, Instrument
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _ACTIONS: Final = {
     ActivityKind.buy: ("buy", "reinvestshares", "buytocover"),
@@ -82,9 +82,7 @@ def _kind(row: Row, action: str, quantity: Decimal | None, net: Decimal | None) 
         return ActivityKind.deposit if net > 0 else ActivityKind.withdrawal
     if action in _SHARES and quantity:
         return ActivityKind.transfer_in if quantity > 0 else ActivityKind.transfer_out
-    said = row.text("action")[:64]
-    reason = f"{said!r} is not imported; enter it as a corporate action or as cash"
-    raise Unreadable(Code.UNSUPPORTED if said else Code.MISSING, reason, "action")
+    raise not_imported(row.text("action"), "action")
 
 
 SCHWAB: Final = Format(

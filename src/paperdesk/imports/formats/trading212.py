@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import net_of_cash
 from paperdesk.imports.model import DOLLARS, TRADES, ActivityKind, Code, Unreadable
-from paperdesk.imports.rows import ZERO, Row, Said
+from paperdesk.imports.rows import ZERO, Row, Said, not_imported
 
 _KINDS: Final = {
     **{f"{order} buy": ActivityKind.buy for order in ("market", "limit", "stop", "stop limit")},
@@ -31,8 +31,7 @@ def _read(row: Row) -> Said:
     dividend = word.lower().startswith(_DIVIDEND)
     kind = ActivityKind.dividend if dividend else _KINDS.get(word.lower())
     if kind is None:
-        reason = f"{word[:64]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        raise not_imported(word, "kind")
     quantity, price, total = row.number("quantity"), row.number("price"), row.number("net")
     currency, quoted = row.text("currency"), row.text("price_currency")
     trade = kind in TRADES

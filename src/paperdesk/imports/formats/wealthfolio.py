@@ -13,7 +13,7 @@ from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import fold, instrument_of
 from paperdesk.imports.model import HELD, SHARES, TRADES, ActivityKind, Code, Unreadable
 from paperdesk.imports.numbers import ratio_of
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 from paperdesk.ledger.booking import EXACT, money
 
 _KINDS: Final = {
@@ -89,9 +89,8 @@ def _kind(row: Row, *, cash: bool) -> tuple[ActivityKind, bool]:
         return _CREDITS[subtype], True
     kind = _KINDS.get(folded)
     if kind is None or subtype in _TWO_IN_ONE:
-        said = " ".join(filter(None, (word, row.text("subtype"))))[:64]
-        reason = f"{said!r} is not imported; enter it as the activities that it stands for"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        said = " ".join(filter(None, (word, row.text("subtype"))))
+        raise not_imported(said, "kind", "enter it as the activities that it stands for")
     if cash and kind is ActivityKind.transfer_in:
         kind = ActivityKind.deposit
     elif cash and kind is ActivityKind.transfer_out:

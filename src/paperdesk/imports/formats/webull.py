@@ -10,8 +10,8 @@ from typing import Final
 
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.formats.words import fold
-from paperdesk.imports.model import DOLLARS, ActivityKind, Code, Instrument, Unreadable
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.model import DOLLARS, ActivityKind, Code, Instrument
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _SIDES: Final = {
     "buy": ActivityKind.buy,
@@ -35,13 +35,11 @@ def _read(row: Row) -> Said | Skip:
     if not quantity and status in _OPEN:
         return Skip(Code.NO_EFFECT, "is an order of which nothing is filled")
     if status != _FILLED and status not in _ENDED:
-        reason = f"{word[:32]!r} is not imported; export the file when the order is done"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "status")
+        raise not_imported(word, "status", "export the file when the order is done")
     side = row.text("kind")
     kind = _SIDES.get(side.lower())
     if kind is None:
-        reason = f"{side[:32]!r} is not imported"
-        raise Unreadable(Code.UNSUPPORTED if side else Code.MISSING, reason, "kind")
+        raise not_imported(side, "kind", "it must be Buy or Sell")
     return Said(
         kind,
         row.moment("at"),

@@ -11,7 +11,7 @@ from typing import Final
 
 from paperdesk.imports.formats.format import Format
 from paperdesk.imports.model import DOLLARS, TRADES, ActivityKind, Code, Instrument, Unreadable
-from paperdesk.imports.rows import Row, Said, Skip, not_held
+from paperdesk.imports.rows import Row, Said, Skip, not_held, not_imported
 
 _TRADES: Final = {"BUY": ActivityKind.buy, "SELL": ActivityKind.sell}
 _CASH_KINDS: Final = {
@@ -52,8 +52,7 @@ def _read(row: Row) -> Said | Skip:
     if kind is None and not word and not cash:
         kind = ActivityKind.sell if quantity and quantity < 0 else ActivityKind.buy
     if kind is None:
-        reason = f"{word[:64]!r} is not imported; enter it as a corporate action or as cash"
-        raise Unreadable(Code.UNSUPPORTED if word else Code.MISSING, reason, "kind")
+        raise not_imported(word, "kind")
     if kind is ActivityKind.buy and quantity and quantity < 0:
         reason = "is less than 0, and the row is a purchase"
         raise Unreadable(Code.CONTRADICTION, reason, "quantity")
