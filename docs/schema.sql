@@ -1,4 +1,4 @@
--- Paperdesk at revision 0016, as SQLite has it.
+-- Paperdesk at revision 0017, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -435,7 +435,7 @@ CREATE TABLE signals (
     error TEXT,
     attempts BIGINT DEFAULT 0 NOT NULL,
     duplicates BIGINT DEFAULT 0 NOT NULL,
-    received_at VARCHAR(27) NOT NULL, ticker VARCHAR(24), sent_at VARCHAR(27), lease VARCHAR(36), next_attempt_at VARCHAR(27), last_seen_at VARCHAR(27), processed_at VARCHAR(27), outcome TEXT, missed TEXT, replay_of VARCHAR(64), notional BIGINT CONSTRAINT ck_signals_notional_whole CHECK (typeof(notional) IN ('integer', 'null')),
+    received_at VARCHAR(27) NOT NULL, ticker VARCHAR(24), sent_at VARCHAR(27), lease VARCHAR(36), next_attempt_at VARCHAR(27), last_seen_at VARCHAR(27), processed_at VARCHAR(27), outcome TEXT, missed TEXT, replay_of VARCHAR(64), notional BIGINT CONSTRAINT ck_signals_notional_whole CHECK (typeof(notional) IN ('integer', 'null')), request_id VARCHAR(128),
     CONSTRAINT ck_signals_signal_id_length CHECK (length(signal_id) = 64),
     CONSTRAINT fk_signals_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
     CONSTRAINT fk_signals_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id),

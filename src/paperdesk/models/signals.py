@@ -81,6 +81,7 @@ class Signal(Base):
     `next_attempt_at`. `processed` says that nothing more will become of it, `outcome` or `error` in
     a sentence what did. `notional` (US dollars) is what its order was worth. `missed` says what an
     alert before it must have done that never came. `replay_of` is the signal that it repeats.
+    `request_id` is that of its first delivery; what is done about it is audited under it.
     """
 
     __tablename__ = "signals"
@@ -139,3 +140,4 @@ class Signal(Base):
     missed: Mapped[Prose | None]
     notional: Mapped[Money | None]
     replay_of: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[Name | None]

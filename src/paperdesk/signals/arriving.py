@@ -98,9 +98,16 @@ class _Door:
     """New signals in a minute."""
     stopped: str | None
     """Why nothing is traded through it."""
+    request_id: str | None
 
     @classmethod
-    def of(cls, webhook: Webhook, arrival: Arrival, switches: Mapping[str, str]) -> Self:
+    def of(
+        cls,
+        webhook: Webhook,
+        arrival: Arrival,
+        switches: Mapping[str, str],
+        request_id: str | None,
+    ) -> Self:
         limits = limits_of(webhook)
         return cls(
             webhook,
@@ -108,18 +115,23 @@ class _Door:
             timedelta(seconds=taking_of(webhook).window_seconds),
             limits.rate_per_minute or arrival.rate_per_minute,
             killswitch.why_stopped(switches, webhook),
+            request_id,
         )
 
 
 def take_in(
-    connection: Connection, webhook: Webhook, arrival: Arrival, switches: Mapping[str, str]
+    connection: Connection,
+    webhook: Webhook,
+    arrival: Arrival,
+    switches: Mapping[str, str],
+    request_id: str | None,
 ) -> list[Stored]:
     """Keep a delivery, and return its signals. Raises RateLimited, and has kept nothing new then.
 
     `webhook` is its row, locked; its allowance is changed and is to be written. `switches` are the
-    kill switches that are on.
+    kill switches that are on, `request_id` that of the request that brought it.
     """
-    door = _Door.of(webhook, arrival, switches)
+    door = _Door.of(webhook, arrival, switches, request_id)
     stored = [_keep(connection, door, element, arrival.at) for element in arrival.elements]
     pairs = zip(stored, arrival.elements, strict=True)
     new = [(each.signal_id, element) for each, element in pairs if each.is_new]
@@ -167,6 +179,7 @@ def _keep(connection: Connection, door: _Door, element: Element, at: datetime) -
         "sent_at": said.sent_at if isinstance(said, Understood) else None,
         "missed": None if element.replay_of else missed_before(connection, webhook.id, said, at),
         "replay_of": element.replay_of,
+        "request_id": door.request_id,
     }
     statement = _insert_or_count(connection.dialect.name, is_named=element.key.is_named)
     *found, payload, raw = tuple(connection.execute(statement, row).one())

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Executable, Table, event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from paperdesk.audit.actor import Actor, ActorKind, acting
+from paperdesk.audit.actor import Actor, ActorKind, acting, request_id
 from paperdesk.db.engine import Database
 from paperdesk.errors import Busy, PaperdeskError, ReadOnly, UnknownOutcome, UnknownTicker
 from paperdesk.ids import new_id
@@ -57,6 +57,7 @@ class _Claimed:
     user_id: str
     webhook_id: str
     ticker: str
+    request_id: str | None
 
 
 class Executor:
@@ -188,12 +189,13 @@ class Executor:
             if row.lease is not None or is_early or queue in waiting:
                 waiting.add(queue)
             else:
-                claimed[row.id] = _Claimed(row.signal_id, row.user_id, *queue)
+                claimed[row.id] = _Claimed(row.signal_id, row.user_id, *queue, row.request_id)
         return claimed
 
     async def _submit(self, signal: _Claimed, unpriced: PaperdeskError | None) -> None:
         """Have one executed; put it back where it could not even be tried."""
         acting.set(Actor(ActorKind.webhook, signal.webhook_id))
+        request_id.set(signal.request_id)
         command = ExecuteSignal(
             signal.user_id,
             signal.signal_id,
@@ -239,6 +241,7 @@ def _rows_of(ids: Sequence[int]) -> Executable:
             _SIGNALS.c.ticker,
             _SIGNALS.c.lease,
             _SIGNALS.c.next_attempt_at,
+            _SIGNALS.c.request_id,
         )
         .where(_SIGNALS.c.id.in_(ids))
         .order_by(_SIGNALS.c.id)

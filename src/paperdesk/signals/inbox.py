@@ -97,7 +97,7 @@ class Inbox:
                 pending.error = NotFound("There is no such webhook.")
                 continue
             try:
-                pending.result = take_in(connection, webhook, arrival, switches)
+                pending.result = take_in(connection, webhook, arrival, switches, pending.request_id)
             except RateLimited as refusal:
                 pending.error = refusal
             else:

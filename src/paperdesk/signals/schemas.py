@@ -147,6 +147,7 @@ class SignalAnswer(Answer):
     last_seen_at: Moment | None
     processed_at: Moment | None
     replay_of: Annotated[str | None, Field(description="The signal that it repeats")]
+    request_id: Annotated[str | None, Field(description="The request that brought it first")]
 
 
 class ReplayRequest(Ask):

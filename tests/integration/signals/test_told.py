@@ -9,7 +9,7 @@ from paperdesk.db.inspection import reading
 from paperdesk.models import Signal
 from support.desk import DeskClient, open_desk
 from support.following import following
-from support.hooks import all_processed, audited, buying, exact, make_hook, orders, selling
+from support.hooks import Hook, all_processed, audited, buying, exact, make_hook, orders, selling
 from support.keys import bearer, make_admin, make_key
 
 
@@ -75,9 +75,27 @@ async def test_the_audit_trail_says_that_the_webhook_did_it(desk: DeskClient) ->
     assert {(line.actor, line.actor_id, line.user_id) for line in lines} == {
         ("webhook", hook.id, "default")
     }
-    assert lines[0].request_id
     placed = await audited(desk, "order.placed")
     assert {(line.actor, line.actor_id) for line in placed} == {("webhook", hook.id)}
+
+
+async def test_what_a_delivery_led_to_is_audited_under_its_request(
+    desk: DeskClient, hook: Hook
+) -> None:
+    """Not under that of a later delivery of the same alert."""
+    first = await hook.post(buying(2), X_Request_Id="the-first")
+    await hook.post(buying(2), X_Request_Id="a-copy")
+    signal = await hook.processed(first.json()["signal_id"])
+    assert signal["request_id"] == "the-first"
+    lines = [line for line in await audited(desk) if line.request_id == "the-first"]
+    assert [line.action for line in lines] == ["signal.received", "signal.executed"]
+    (placed,) = await audited(desk, "order.placed")
+    assert placed.request_id == "the-first"
+    again = await desk.post(
+        f"/api/signals/{signal['signal_id']}/replay", headers={"X-Request-Id": "a-replay"}
+    )
+    replayed = await hook.processed(again.json()["signal_id"])
+    assert (replayed["status"], replayed["request_id"]) == ("executed", "a-replay")
 
 
 async def test_a_webhook_is_shown_without_its_token(desk: DeskClient) -> None:
