@@ -24,36 +24,45 @@ async def positions(desk: DeskClient) -> dict[str, Any]:
     return {each["ticker"]: each["quantity"] for each in shown}
 
 
-@pytest.mark.parametrize("method", CostBasis)
+@pytest.mark.parametrize("short_selling", [False, True], ids=["long", "short"])
+@pytest.mark.parametrize("method", [each for each in CostBasis if each is not CostBasis.named])
 async def test_cash_and_shares_come_back_to_the_last_digit(
-    desk: DeskClient, method: CostBasis
+    desk: DeskClient, method: CostBasis, *, short_selling: bool
 ) -> None:
-    """Whatever was bought and sold, with fees, at prices that do not divide evenly."""
-    if method is CostBasis.named:
-        return
+    """Whatever was bought and sold, through zero and back, at prices that do not divide evenly."""
     rng = random.Random(f"undo-{method}")
     fees = {
         "commission_per_share": "0.0037",
         "commission_percent": "0.1234",
         "commission_minimum": "0.35",
     }
-    rules = {"cost_basis": method.value, "fill_model": fees}
+    rules = {
+        "cost_basis": method.value,
+        "fill_model": fees,
+        "short_selling": {"enabled": short_selling},
+    }
     changed = await desk.patch("/api/accounts/default", json=rules)
     assert changed.status_code == 200, changed.text
     for ticker in TICKERS[:3]:
-        await desk.trade(ticker, "buy", "2.123456789")
+        await desk.trade(ticker, "buy", "0.123456789" if short_selling else "2.123456789")
     before, held = await cash(desk), await positions(desk)
+    through_zero = [sell("MSFT", 3), buy("MSFT", 5), sell("MSFT", 12)] if short_selling else []
     given = [
-        {
-            "ticker": rng.choice(TICKERS),
-            "side": rng.choice(["buy", "sell"]),
-            "quantity": str(Decimal(rng.randrange(1, 10**9)).scaleb(-9)),
-        }
-        for _ in range(40)
-    ] + [buy(quantity=1, type="limit", limit_price=10)]
+        *through_zero,
+        *(
+            {
+                "ticker": rng.choice(TICKERS),
+                "side": rng.choice(["buy", "sell"]),
+                "quantity": str(Decimal(rng.randrange(1, 10**9)).scaleb(-9)),
+            }
+            for _ in range(40)
+        ),
+        buy(quantity=1, type="limit", limit_price=10),
+    ]
     done = await run_job(desk, given)
     assert done["successful_rows"] > 20
     assert await cash(desk) != before
+    assert (min((await positions(desk)).values()) < 0) is short_selling
 
     after = await undone(desk, done["id"])
 
