@@ -1,4 +1,4 @@
--- Paperdesk at revision 0017, as SQLite has it.
+-- Paperdesk at revision 0018, as SQLite has it.
 -- Written by `make schema`; the migrations in alembic/versions decide.
 
 CREATE TABLE account_rules (
@@ -172,7 +172,7 @@ CREATE TABLE jobs (
     created_at VARCHAR(27) NOT NULL,
     started_at VARCHAR(27),
     completed_at VARCHAR(27),
-    updated_at VARCHAR(27) NOT NULL, options JSON, is_ordered BOOLEAN DEFAULT false NOT NULL, lease VARCHAR(36), leased_until VARCHAR(27), previewed_at VARCHAR(27), undone_at VARCHAR(27), file_name VARCHAR(128), file_sha256 VARCHAR(64), "key" VARCHAR(128), request_sha256 VARCHAR(64), phase VARCHAR(32) DEFAULT 'run' NOT NULL CONSTRAINT ck_jobs_job_phase CHECK (phase IN ('load', 'preview', 'run', 'undo')),
+    updated_at VARCHAR(27) NOT NULL, options JSON, is_ordered BOOLEAN DEFAULT false NOT NULL, lease VARCHAR(36), leased_until VARCHAR(27), previewed_at VARCHAR(27), undone_at VARCHAR(27), file_name VARCHAR(128), file_sha256 VARCHAR(64), "key" VARCHAR(128), request_sha256 VARCHAR(64), phase VARCHAR(32) DEFAULT 'run' NOT NULL CONSTRAINT ck_jobs_job_phase CHECK (phase IN ('load', 'preview', 'run', 'undo')), steps_done BIGINT, steps_total BIGINT,
     CONSTRAINT pk_jobs PRIMARY KEY (id),
     CONSTRAINT fk_jobs_user_id FOREIGN KEY(user_id) REFERENCES users_profile (id),
     CONSTRAINT ck_jobs_job_status CHECK (status IN ('pending', 'running', 'paused', 'completed', 'failed', 'cancelled')),

@@ -25,6 +25,7 @@ from paperdesk.clock import Clock, SystemClock
 from paperdesk.corporate import routes as corporate_routes
 from paperdesk.desk import Desk
 from paperdesk.errors import RateLimited, Unauthenticated
+from paperdesk.jobs.routes import files as job_files
 from paperdesk.jobs.routes import following as job_following
 from paperdesk.jobs.routes import jobs as job_routes
 from paperdesk.jobs.routes import making as job_making
@@ -81,6 +82,7 @@ ROUTERS = (
     job_making.router,
     job_routes.router,
     job_following.router,
+    job_files.router,
 )
 
 

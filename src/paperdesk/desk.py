@@ -17,6 +17,8 @@ from paperdesk.events.feed import Feed
 from paperdesk.events.wire import CHANNEL as EVENTS
 from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.changing import JobChanges
+from paperdesk.jobs.export.folder import ExportFolder
+from paperdesk.jobs.export.kind import Export
 from paperdesk.jobs.kinds import Kinds
 from paperdesk.jobs.tasks import Backup, Verify
 from paperdesk.jobs.telling import CHANNEL as JOBS
@@ -42,7 +44,7 @@ from paperdesk.research.sources import stock_source_for
 from paperdesk.research.stock_source import StockSource
 from paperdesk.runtime.leader import Leadership, leadership_of
 from paperdesk.runtime.tasks import Supervisor
-from paperdesk.settings import Settings, sqlite_path
+from paperdesk.settings import Settings, data_folder, sqlite_path
 from paperdesk.signals.doors import Doors
 from paperdesk.signals.executor import Executor
 from paperdesk.signals.inbox import SIGNALS, Inbox
@@ -219,14 +221,20 @@ class Desk:
     def _open_jobs(self, state: State) -> None:
         """Have jobs worked on, in every process."""
         settings = self.settings
+        folder = settings.export_folder or _exports_of(settings.database_url)
+        kept = timedelta(days=settings.exports_kept_days)
+        exports = ExportFolder(folder, kept, self.clock)
+        self._export = Export(self.database, exports, self.clock)
         kinds = Kinds(
             [
                 Basket(self.database, self.ledger, self.market, self.venue),
                 Verify(self.keeper),
                 Backup(self.database, settings.backup_folder, settings.backups_kept),
+                self._export,
             ]
         )
         self.worker = Worker(self.database, self.ledger, kinds, self.clock, self.feed)
+        state.exports = exports
         state.job_kinds = kinds
         state.job_changes = JobChanges(kinds)
 
@@ -269,6 +277,7 @@ class Desk:
         start("election", self.leadership.run)
         start("performance", lambda: keep_warm(performance, self.database, self.clock))
         start("jobs", self.worker.run)
+        start("exports", self._export.prune)
         start("heartbeat", lambda: self.feed.beat(self.clock))
         if self.feed.shared:
             start("events", lambda: self._teller.receive(self.ledger))
@@ -283,6 +292,12 @@ class Desk:
 
     def _heard_of_jobs(self, _message: str) -> None:
         self.worker.heard()
+
+
+def _exports_of(database_url: str) -> Path:
+    """Return where exports are kept: beside a SQLite database, else in the user's data folder."""
+    database = sqlite_path(database_url)
+    return (database.parent if database else data_folder()) / "exports"
 
 
 def _beside(database: Path) -> Path:

@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     )
     backup_folder: Path | None = None
     backups_kept: int = Field(default=7, ge=1, le=10_000)
+    export_folder: Path | None = None
+    exports_kept_days: int = Field(default=7, ge=1, le=3650)
     url: str = "http://127.0.0.1:8000"
     api_key: SecretStr | None = None
 

@@ -144,6 +144,15 @@ class Desk:
                 raise self._refusal(source.response, None)
             yield (event.data.encode() for event in source if event.data)
 
+    @contextmanager
+    def download(self, path: str) -> Generator[httpx2.Response]:
+        """Give an answer whose body is read by and by. Raises TransportError when it breaks."""
+        with self._http.stream("GET", path) as response:
+            if response.is_error:
+                response.read()
+                raise self._refusal(response, None)
+            yield response
+
     def unreachable(self, error: Exception) -> CommandFailed:
         """Return the failure that says how to come by a desk."""
         message = (

@@ -314,6 +314,21 @@ Examples:
   paperdesk audit --actor command_line --since 2026-11-22T00:00:00Z
   paperdesk audit --all --json > audit.json""",
     ),
+    (
+        _LOOK,
+        "export",
+        "export:export",
+        "Trades, positions, ledger or snapshots as a file.",
+        """\
+Amounts are exact, times are UTC. In CSV and XLSX a text that looks like a
+formula has an apostrophe before it.
+
+Examples:
+  paperdesk export trades
+  paperdesk export trades --from 2026-01-01T00:00:00Z --ticker AAPL
+  paperdesk export ledger --format jsonl
+  paperdesk export snapshots --out history.xlsx""",
+    ),
     (_LOOK, "jobs", "jobs:jobs", "Jobs, and how far they are.", None),
     (_LOOK, "signals", "signals:signals", "What came through the webhooks; replay it.", None),
     (_LOOK, "watchlist", "look:watchlist", "The watchlist; add and remove stocks.", None),

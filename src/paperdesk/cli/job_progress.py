@@ -70,8 +70,8 @@ def _bar() -> Generator[Callable[[Job], None]]:
         yield lambda job: bar.update(
             task,
             description=job.status if job.status != "running" else job.phase,
-            completed=job.processed_rows,
-            total=job.total_rows,
+            completed=job.processed_rows if job.steps_total is None else job.steps_done,
+            total=job.total_rows if job.steps_total is None else job.steps_total,
             said=_said(job),
         )
 

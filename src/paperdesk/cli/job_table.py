@@ -38,6 +38,8 @@ class Job(msgspec.Struct):
     error_message: str | None
     rate: Decimal | None = None
     seconds_left: int | None = None
+    steps_done: int | None = None
+    steps_total: int | None = None
 
     @property
     def cost(self) -> Decimal:
@@ -55,6 +57,7 @@ class Row(msgspec.Struct):
     error_code: str | None
     error_message: str | None
     warning: str | None
+    effect: Any = None
 
 
 def show_jobs(found: Sequence[Job]) -> None:

@@ -99,6 +99,27 @@ def claim(
     return job, rows
 
 
+def step(
+    connection: Connection,
+    job_id: str,
+    lease: str,
+    number: int,
+    done: int | None,
+    total: int | None,
+    now: datetime,
+) -> bool:
+    """Note how far a task is within a row; say whether the row is still this worker's to do."""
+    job = locked_job(connection, job_id)
+    if job is None or job.status is not JobStatus.running:
+        return False
+    mine = (ROWS.c.status == RowStatus.processing, ROWS.c.lease == lease)
+    if not rows_where(connection, job_id, ROWS.c.row_number == number, *mine):
+        return False
+    if (done, total) != (None, None):
+        change_job(connection, job, now, steps_done=done, steps_total=total)
+    return True
+
+
 def give_back(
     connection: Connection, job_id: str, lease: str, now: datetime, *, was_tried: bool
 ) -> None:

@@ -27,7 +27,10 @@ def end(connection: Connection, job_id: str, now: datetime) -> bool:
     if job.phase is JobPhase.undo:
         _end(connection, job, JobEvent.undone, now, undone_at=now)
     elif job.failed_rows and not job.successful_rows:
-        why = {"error_code": NOTHING_BOOKED, "error_message": "No row could be booked."}
+        why = _why_of_the_only(connection, job) or {
+            "error_code": NOTHING_BOOKED,
+            "error_message": "No row could be booked.",
+        }
         _end(connection, job, JobEvent.fail, now, **why)
     else:
         _end(connection, job, JobEvent.finish, now)
@@ -80,15 +83,20 @@ def task_done(
     connection: Connection,
     job_id: str,
     lease: str,
+    number: int,
     result: Mapping[str, Any],
     refusal: PaperdeskError | None,
     now: datetime,
 ) -> None:
-    """Note what came of a task, where it is still this worker's."""
+    """Note what came of a task's row, where it is still this worker's."""
     job = locked_job(connection, job_id)
     if job is None:
         return
-    mine = (ROWS.c.status == RowStatus.processing, ROWS.c.lease == lease)
+    mine = (
+        ROWS.c.row_number == number,
+        ROWS.c.status == RowStatus.processing,
+        ROWS.c.lease == lease,
+    )
     rows = rows_where(connection, job_id, *mine)
     counts = Counts()
     for row in rows:
@@ -99,6 +107,14 @@ def task_done(
             counts += move(row, RowEvent.refuse, processed_at=now, **why)
     write_rows(connection, rows)
     count(connection, job, counts, now)
+
+
+def _why_of_the_only(connection: Connection, job: Job) -> dict[str, Any] | None:
+    """Return why a job failed whose one row did."""
+    if job.total_rows != 1:
+        return None
+    [row] = rows_where(connection, job.id)
+    return {"error_code": row.error_code, "error_message": row.error_message}
 
 
 def _end(connection: Connection, job: Job, event: JobEvent, now: datetime, **changes: Any) -> None:

@@ -53,12 +53,14 @@ class Pace:
 
     def of(self, job: Job, at: float) -> ProgressAnswer:
         """Return a job with its rate at a moment, in seconds of any clock."""
-        self._seen.append((at, job.processed_rows))
+        done, total = job.processed_rows, job.total_rows
+        if job.steps_done is not None and job.steps_total is not None:
+            done, total = job.steps_done, job.steps_total
+        self._seen.append((at, done))
         (first, before), (last, now) = self._seen[0], self._seen[-1]
         rate = (now - before) / (last - first) if now > before and last > first else None
-        left = job.total_rows - job.processed_rows
         return ProgressAnswer(
             **vars(JobAnswer.model_validate(job)),
             rate=None if rate is None else Decimal(f"{rate:.1f}"),
-            seconds_left=None if rate is None else round(left / rate),
+            seconds_left=None if rate is None else round((total - done) / rate),
         )

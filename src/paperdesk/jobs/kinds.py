@@ -83,6 +83,18 @@ class SpokenKind(BookedKind, Protocol):
         ...
 
 
+class NoLongerMine(Exception):
+    """A task must stop: its job was stopped, or another worker has it now."""
+
+
+class Tell(Protocol):
+    """Notes how far a task is within its row."""
+
+    async def __call__(self, done: int | None = None, total: int | None = None) -> None:
+        """Note it. Raises NoLongerMine where the task must stop."""
+        ...
+
+
 @runtime_checkable
 class TaskKind(Protocol):
     """A kind that works outside the ledger. Begun anew after it broke off, it must do no harm."""
@@ -92,8 +104,30 @@ class TaskKind(Protocol):
         """What requests call it."""
         ...
 
-    async def run(self, job: Job) -> dict[str, Any]:
-        """Do it, and return what came of it. Raises Refused where it cannot be done."""
+    @property
+    def whole_desk(self) -> bool:
+        """Whether it is about more than one account: then it is for who may do that."""
+        ...
+
+    async def run(self, job: Job, said: Any, tell: Tell) -> dict[str, Any]:
+        """Do a row, and return what came of it. Raises Refused where it cannot be done.
+
+        `said` is what `GivenTask.check` returned; None of a kind that is told nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class GivenTask(TaskKind, Protocol):
+    """A task that is told what to do: each row is one, done after the one before it."""
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows a job of it may have."""
+        ...
+
+    def check(self, data: Any) -> Any:
+        """Return what a row says, typed. Raises Refused, with the field and what is wrong of it."""
         ...
 
 
@@ -117,5 +151,7 @@ class Kinds:
         """Return a kind whose rows are booked. Raises InvalidRequest where it is none."""
         kind = self.named(name)
         if not isinstance(kind, BookedKind):
-            raise InvalidRequest(f"kind: a {name} has no rows.")
+            raise InvalidRequest(
+                f"The rows of a job of the kind {name} stay as they are. Make another."
+            )
         return kind

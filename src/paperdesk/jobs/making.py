@@ -19,7 +19,7 @@ from paperdesk.db.prepared import unattached
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
 from paperdesk.ids import new_id
 from paperdesk.jobs.data import checksum, storable
-from paperdesk.jobs.kinds import BookedKind, Kind
+from paperdesk.jobs.kinds import BookedKind, GivenTask, Kind
 from paperdesk.jobs.loading import STRETCH, Load, add_rows
 from paperdesk.jobs.schemas import JobRequest, JobTerms
 from paperdesk.jobs.store import JOBS, locked_job
@@ -78,7 +78,7 @@ async def made_before(database: Database, asked: Asked) -> Job | None:
     return earlier
 
 
-def checked_row(kind: BookedKind, row: JobRow) -> Any:
+def checked_row(kind: BookedKind | GivenTask, row: JobRow) -> Any:
     """Return what a row says, typed; where it cannot be, note in the row why and return None."""
     try:
         return kind.check(row.data)
@@ -109,7 +109,7 @@ def new_row(number: int, data: Any, now: datetime, line: int | None = None) -> J
 def _read(kind: Kind, given: Iterable[Any], now: datetime) -> tuple[list[JobRow], bool]:
     """Return the rows, those that cannot be understood failed, and whether they are ordered."""
     rows = [new_row(number, data, now) for number, data in enumerate(given, 1)]
-    if not isinstance(kind, BookedKind):
+    if not isinstance(kind, BookedKind | GivenTask):
         return rows, True
     said: list[Any] = []
     for row in rows:
@@ -118,7 +118,7 @@ def _read(kind: Kind, given: Iterable[Any], now: datetime) -> tuple[list[JobRow]
             said.append(terms)
         else:
             row.status, row.processed_at = RowStatus.failed, now
-    return rows, kind.is_ordered(said)
+    return rows, not isinstance(kind, BookedKind) or kind.is_ordered(said)
 
 
 async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[Any]) -> Made:

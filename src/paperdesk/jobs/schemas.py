@@ -69,6 +69,10 @@ class JobAnswer(Answer):
         int,
         Field(description="Cash that left the account, fees included; of waiting rows an estimate"),
     ]
+    steps_done: Annotated[
+        int | None, Field(description="How far a task is within its row; null: it does not say")
+    ]
+    steps_total: Annotated[int | None, Field(description="Of how many, such as rows to export")]
     created_at: Moment
     started_at: Moment | None
     completed_at: Moment | None
@@ -87,7 +91,8 @@ class ProgressAnswer(JobAnswer):
     """A job while it is worked on."""
 
     rate: Annotated[
-        Amount | None, Field(description="Rows a second of late; null while none is done")
+        Amount | None,
+        Field(description="Rows, or steps, a second of late; null while none is done"),
     ]
     seconds_left: Annotated[int | None, Field(description="At that rate; null where it is unknown")]
 

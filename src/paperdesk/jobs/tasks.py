@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidState
+from paperdesk.jobs.kinds import Tell
 from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.models import Job
 
@@ -20,11 +21,12 @@ class Verify:
     """Proves the books, as `POST /api/verify` does; the desk closes itself where they are wrong."""
 
     name = "verify"
+    whole_desk = True
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 
-    async def run(self, job: Job) -> dict[str, Any]:  # noqa: ARG002 - it is about the whole desk
+    async def run(self, job: Job, said: None, tell: Tell) -> dict[str, Any]:  # noqa: ARG002 - a proof is all there is to do
         """Prove them, and return how many problems there are; `paperdesk verify` names them."""
         proven = await self._keeper.prove()
         problems = len(proven.verdict.problems)
@@ -35,6 +37,7 @@ class Backup:
     """Copies a SQLite database while it is used, and keeps the newest copies."""
 
     name = "backup"
+    whole_desk = True
 
     def __init__(self, database: Database, folder: Path | None, kept: int) -> None:
         """Without a folder the copies go into `backups` beside the database."""
@@ -42,7 +45,7 @@ class Backup:
         self._folder = folder
         self._kept = kept
 
-    async def run(self, job: Job) -> dict[str, Any]:
+    async def run(self, job: Job, said: None, tell: Tell) -> dict[str, Any]:  # noqa: ARG002 - it is told nothing
         """Make a copy, named for when the job was made; begun anew it takes the place of its own.
 
         Raises InvalidState on PostgreSQL, and where the folder cannot be written.

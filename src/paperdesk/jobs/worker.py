@@ -24,7 +24,7 @@ from paperdesk.events.feed import Feed
 from paperdesk.ids import new_id
 from paperdesk.jobs import claims, ending, previewing
 from paperdesk.jobs.booking import BookRows, Claimed, NotAllBooked, UndoRows
-from paperdesk.jobs.kinds import BookedKind, Kinds, TaskKind
+from paperdesk.jobs.kinds import BookedKind, GivenTask, Kinds, NoLongerMine, TaskKind
 from paperdesk.jobs.previewing import Preview
 from paperdesk.jobs.store import locked_job
 from paperdesk.jobs.telling import event_of
@@ -242,28 +242,49 @@ class Worker:
 
     async def _do_task(self, job_id: str, kind: TaskKind) -> None:
         try:
-            job, rows = await self._in_transaction(
-                lambda connection, now: claims.claim(connection, job_id, self._lease, now)
-            )
-            if job is None:
-                return
-            if not rows:
-                await self._end(job_id)
-                return
-            result, refusal = dict[str, Any](), None
-            try:
-                result = await kind.run(job)
-            except PaperdeskError as error:
-                refusal = error
-            await self._in_transaction(
-                lambda connection, now: ending.task_done(
-                    connection, job_id, self._lease, result, refusal, now
+            while True:
+                job, rows = await self._in_transaction(
+                    lambda connection, now: claims.claim(connection, job_id, self._lease, now)
                 )
-            )
-            await self._end(job_id)
+                if job is None:
+                    return
+                if not rows:
+                    await self._end(job_id)
+                    return
+                for row in rows:
+                    await self._do_row(job, row, kind)
+        except NoLongerMine:
+            # Paused, cancelled or deleted: what is left of its rows waits untouched.
+            await self._leave(job_id, was_tried=False)
         except Exception:
             log.exception("jobs.task_failed", job=job_id)
             await self._leave(job_id, was_tried=True)
+
+    async def _do_row(self, job: Job, row: JobRow, kind: TaskKind) -> None:
+        number = row.row_number
+
+        async def tell(done: int | None = None, total: int | None = None) -> None:
+            if not await self._in_transaction(
+                lambda connection, now: claims.step(
+                    connection, job.id, self._lease, number, done, total, now
+                ),
+                about=job.id,
+            ):
+                raise NoLongerMine
+
+        await tell()
+        result, refusal = dict[str, Any](), None
+        try:
+            said = kind.check(row.data) if isinstance(kind, GivenTask) else None
+            result = await kind.run(job, said, tell)
+        except PaperdeskError as error:
+            refusal = error
+        await self._in_transaction(
+            lambda connection, now: ending.task_done(
+                connection, job.id, self._lease, number, result, refusal, now
+            ),
+            about=job.id,
+        )
 
     async def _end(self, job_id: str) -> bool:
         """End a job of which no row waits; say whether that was so."""

@@ -37,6 +37,8 @@ class Job(Base):
     `phase` is what workers do with its rows; `options` what the kind was told. `is_ordered` says
     that one worker at a time takes its rows, by their number; `lease` is that worker, until
     `leased_until`. `key` is the caller's idempotency key, `request_sha256` of what came under it.
+    `steps_done` of `steps_total` say how far a task is within its row, in units of its own such as
+    exported rows; NULL where it does not say.
     """
 
     __tablename__ = "jobs"
@@ -90,6 +92,8 @@ class Job(Base):
     file_sha256: Mapped[str | None] = mapped_column(String(64))
     key: Mapped[Name | None]
     request_sha256: Mapped[str | None] = mapped_column(String(64))
+    steps_done: Mapped[int | None]
+    steps_total: Mapped[int | None]
 
     rows: Mapped[list["JobRow"]] = relationship(
         back_populates="job",

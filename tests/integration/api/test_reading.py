@@ -22,7 +22,7 @@ async def test_health_says_what_the_desk_stands_on(desk: DeskClient) -> None:
     assert body["database"] == {
         "dialect": dialect,
         "journal_mode": "wal" if dialect == "sqlite" else None,
-        "revision": "0017",
+        "revision": "0018",
     }
     assert body["market"]["source"] == "scripted"
     assert body["market"]["as_of"].endswith("Z")

@@ -1,5 +1,6 @@
 """What is asked of jobs that there are: showing, starting, stopping, mending and deleting them."""
 
+import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request, Response
@@ -23,6 +24,7 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidRequest, InvalidState, NotFound, UnknownOutcome
 from paperdesk.events.feed import Feed
 from paperdesk.jobs.changing import JobChanges
+from paperdesk.jobs.export.folder import ExportFolder
 from paperdesk.jobs.lifecycle import JobEvent
 from paperdesk.jobs.queries import job_of, jobs_of, logs_of, rows_of
 from paperdesk.jobs.schemas import JobAnswer, LogAnswer, RowAnswer, RowChange
@@ -170,13 +172,15 @@ async def undo_job(request: Request, account: Account, job_id: JobId) -> Respons
 
 @router.delete("/{job_id}", status_code=204, response_class=Response, responses=_ASKED)
 async def delete_job(request: Request, account: Account, job_id: JobId) -> Response:
-    """Delete a job that does not run, with its rows and its log. What it booked stays."""
+    """Delete a job that does not run, with its rows, its log and its file. What it booked stays."""
     state = request.app.state
     database: Database = state.database
     changes: JobChanges = state.job_changes
+    exports: ExportFolder = state.exports
     async with database.write() as session:
         connection = await session.connection()
         await connection.run_sync(changes.delete, account, job_id, state.market.clock.now())
+    await asyncio.to_thread(exports.remove, job_id)
     return Response(status_code=204)
 
 

@@ -21,7 +21,7 @@ from paperdesk.errors import (
     UnknownOutcome,
     UnknownTicker,
 )
-from paperdesk.jobs.kinds import Kinds, SpokenKind, TaskKind
+from paperdesk.jobs.kinds import GivenTask, Kinds, SpokenKind, TaskKind
 from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
 from paperdesk.jobs.schemas import JobAnswer, JobRequest
 from paperdesk.jobs.telling import event_of
@@ -68,7 +68,7 @@ async def create_job(request: Request) -> Response:
     sha256 = None if key is None else await asyncio.to_thread(sha256_of, body)
     command = body.original_command
     asked = Asked(account, body, kinds.named(body.kind), command, key, sha256)
-    if isinstance(asked.kind, TaskKind):
+    if isinstance(asked.kind, TaskKind) and asked.kind.whole_desk:
         # What is done to the desk as a whole is for who may do that.
         check_scope(request.scope, Scope.admin)
         check_whole_desk(request.scope)
@@ -86,7 +86,10 @@ async def create_job(request: Request) -> Response:
 async def _rows(asked: Asked, rows: list[Any] | None) -> list[Any]:
     """Return the rows of a job: those given, or those that its command means now."""
     kind, name = asked.kind, asked.terms.kind
-    if isinstance(kind, TaskKind):
+    if isinstance(kind, GivenTask):
+        if rows is None or len(rows) > kind.most_rows:
+            raise InvalidRequest(f"rows: a {name} takes 1 to {kind.most_rows:,}.")
+    elif isinstance(kind, TaskKind):
         if rows is not None or asked.original_command is not None:
             raise InvalidRequest(f"rows: a {name} has none. Leave them out.")
         return [dict[str, Any]()]
