@@ -109,6 +109,8 @@ def files(tmp_path: Path) -> list[str]:
 
 
 async def test_trades_come_back_from_the_generic_reader(desk: DeskClient) -> None:
+    rules = {"fill_model": {"commission_minimum": "1.25"}}
+    assert (await desk.patch("/api/accounts/default", json=rules)).status_code == 200
     await trade_a_little(desk)
     answer = await export(desk, "trades", bom=True)
     assert answer.content.startswith(b"\xef\xbb\xbf")
@@ -120,6 +122,7 @@ async def test_trades_come_back_from_the_generic_reader(desk: DeskClient) -> Non
     async with desk.app.state.database.read() as session:
         booked = list(await session.scalars(select(Trade).order_by(Trade.sequence)))
     assert len(back) == len(booked) == 4
+    assert {trade.fee for trade in booked} == {Decimal("1.25")}
     for trade, activity in zip(booked, back, strict=True):
         net = (trade.value if trade.side is Side.sell else -trade.value) - trade.fee
         assert (activity.kind.value, activity.at, activity.ticker) == (
@@ -321,12 +324,12 @@ async def test_an_export_is_of_one_snapshot(desk: DeskClient) -> None:
     await many_snapshots(desk, 3 * AT_ONCE)
     database: Database = desk.app.state.database
     content = Content("default", ExportRow(table=ExportTable.snapshots))
-    with database.long_read() as session, content.rows(session) as given:
+    with database.long_read() as session:
         total = content.count(session)
-        next(given)
+        # Between two statements: a cursor alone sees one snapshot whatever the transaction does.
         await many_snapshots(desk, 10)
-        left = sum(1 for _ in given)
-    assert left + 1 == total
+        with content.rows(session) as given:
+            assert sum(1 for _ in given) == total
 
 
 async def test_progress_is_told_and_a_pause_leaves_nothing_half(
