@@ -22,6 +22,7 @@ from paperdesk.jobs.export.kind import Export
 from paperdesk.jobs.kinds import Kinds
 from paperdesk.jobs.tasks import Backup, Verify
 from paperdesk.jobs.telling import CHANNEL as JOBS
+from paperdesk.jobs.watchlist import ImportWatchlist
 from paperdesk.jobs.worker import Worker
 from paperdesk.ledger.lane.books import Batch
 from paperdesk.ledger.lane.writer import Ledger
@@ -228,6 +229,7 @@ class Desk:
         kinds = Kinds(
             [
                 Basket(self.database, self.ledger, self.market, self.venue),
+                ImportWatchlist(self.market),
                 Verify(self.keeper),
                 Backup(self.database, settings.backup_folder, settings.backups_kept),
                 self._export,

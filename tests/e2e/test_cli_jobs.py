@@ -60,6 +60,34 @@ def test_a_command_in_words_is_a_basket(program: Program) -> None:
     assert (unclear.code, "sell half of everything" in unclear.err) == (2, True)
 
 
+def test_a_watchlist_is_shown_imported_mended_and_undone(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("Symbol,Name\nAMD,AMD Inc.\nAAPL,Apple\nBINANCE:ETH,Ether\n")
+    (tmp_path / "other.csv").write_text("Security,Price\nApple,190\n")
+    (tmp_path / "list.txt").write_text("###Chips,NASDAQ:AVGO,NASDAQ:MU\n")
+    shown = program("watchlist", "import", "list.csv")
+    assert shown.code == 0, shown.err
+    for said in ("not kept: name", "It would be skipped", "no exchange of US stocks"):
+        assert said in " ".join(shown.out.split())
+    [made] = json.loads(program("jobs", "--json").out)
+    booked = program("job", "start", made["id"], "--rejects", "rejected.csv")
+    assert booked.code == 1
+
+    rejected = tmp_path / "rejected.csv"
+    rejected.write_text(rejected.read_text().replace("BINANCE:ETH", "NYSE:ETH"))
+    again = program("watchlist", "import", "rejected.csv", "--auto", "--json")
+    assert (again.code, json.loads(again.out)["successful_rows"]) == (0, 1), again.err
+    assert program("watchlist", "import", "list.txt", "--auto").code == 0
+    assert program("watchlist", "import", "IBM", "ORCL", "--auto").code == 0
+    assert program("job", "undo", made["id"]).code == 0
+    watched = [each["ticker"] for each in json.loads(program("watchlist", "--json").out)]
+    assert watched[10:] == ["ETH", "AVGO", "MU", "IBM", "ORCL"]
+
+    nameless = program("watchlist", "import", "other.csv")
+    assert (nameless.code, "no column ticker" in nameless.err) == (2, True)
+    assert program("watchlist", "import", "none.csv").code == 2
+    assert program("watchlist", "import").code == 2
+
+
 def test_one_process_owns_a_sqlite_file(paperdesk: Program) -> None:
     refused = paperdesk("worker")
     assert refused.code == 2

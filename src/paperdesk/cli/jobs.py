@@ -1,7 +1,8 @@
 """`paperdesk basket`, `jobs` and `job`: many orders as one piece of work, and what became of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from cyclopts import App, Parameter
@@ -46,7 +47,11 @@ Examples (`paperdesk jobs` shows the ids):
 _Status = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
 _RowStatus = Literal["pending", "processing", "completed", "failed", "skipped", "needs_review"]
 _Id = Annotated[str, Parameter(help="The job's id.")]
-_Rejects = Annotated[
+Auto = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Book at once, without an estimate.")
+]
+Key = Annotated[str | None, Parameter(help="The idempotency key. Default: a new one.")]
+Rejects = Annotated[
     Path | None,
     Parameter(help="Write rows that failed to this file, with the reasons: .json, else CSV."),
 ]
@@ -56,15 +61,13 @@ def basket(
     *rows: Annotated[
         str, Parameter(help="A CSV or JSON file of orders; or a command in words, in quotes.")
     ],
-    auto: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Book at once, without an estimate.")
-    ] = False,
+    auto: Auto = False,
     all_or_nothing: Annotated[
         bool, Parameter(negative="", show_default=False, help="Book every row, or none.")
     ] = False,
     name: Annotated[str | None, Parameter(help="What to call it.")] = None,
-    key: Annotated[str | None, Parameter(help="The idempotency key. Default: a new one.")] = None,
-    rejects: _Rejects = None,
+    key: Key = None,
+    rejects: Rejects = None,
     options: Remote = REMOTE,
 ) -> int:
     """Make a basket of orders: estimated first, or with --auto booked at once."""
@@ -79,10 +82,15 @@ def basket(
     }
     is_file = path.suffix.lower() in {".csv", ".json"} or path.is_file()
     given = {"rows": read_rows(path)} if is_file else {"original_command": said}
+    return make(body | given, key=key, rejects=rejects, options=options)
+
+
+def make(body: Mapping[str, Any], *, key: str | None, rejects: Path | None, options: Remote) -> int:
+    """Make a job, and show its estimate; one of the mode auto is watched to its end."""
     with Desk(options) as desk:
-        made = desk.post("/api/jobs", body | given, key=new_id() if key is None else key).read(Job)
+        made = desk.post("/api/jobs", body, key=new_id() if key is None else key).read(Job)
         where = _path(made.id)
-        if auto:
+        if made.mode == "auto":
             return _watched(desk, where, rejects, options)
         found = watch(desk, where, lambda one: one.previewed_at is not None)
         if options.json:
@@ -118,7 +126,7 @@ def list_jobs(
 
 
 @jobs.command(name="watch")
-def watch_job(job_id: _Id, /, *, rejects: _Rejects = None, options: Remote = REMOTE) -> int:
+def watch_job(job_id: _Id, /, *, rejects: Rejects = None, options: Remote = REMOTE) -> int:
     """Show how far a job is until it ends; exits 1 where rows failed."""
     with Desk(options) as desk:
         return _watched(desk, _path(job_id), rejects, options)
@@ -157,7 +165,7 @@ def rows_of_job(
 
 
 @job.command
-def start(job_id: _Id, /, *, rejects: _Rejects = None, options: Remote = REMOTE) -> int:
+def start(job_id: _Id, /, *, rejects: Rejects = None, options: Remote = REMOTE) -> int:
     """Book a job that was estimated, and watch it."""
     return _asked(job_id, "start", options, rejects)
 
@@ -169,7 +177,7 @@ def pause(job_id: _Id, /, *, options: Remote = REMOTE) -> None:
 
 
 @job.command
-def resume(job_id: _Id, /, *, rejects: _Rejects = None, options: Remote = REMOTE) -> int:
+def resume(job_id: _Id, /, *, rejects: Rejects = None, options: Remote = REMOTE) -> int:
     """Have a paused job go on, and watch it."""
     return _asked(job_id, "resume", options, rejects)
 
@@ -181,7 +189,7 @@ def cancel(job_id: _Id, /, *, options: Remote = REMOTE) -> None:
 
 
 @job.command
-def retry(job_id: _Id, /, *, rejects: _Rejects = None, options: Remote = REMOTE) -> int:
+def retry(job_id: _Id, /, *, rejects: Rejects = None, options: Remote = REMOTE) -> int:
     """Try the failed rows of a job again, and watch it."""
     return _asked(job_id, "retry", options, rejects)
 

@@ -32,7 +32,21 @@ watchlist = App(
 Examples:
   paperdesk watchlist
   paperdesk watchlist add PYPL
+  paperdesk watchlist import list.csv
   paperdesk watchlist remove PYPL""",
+)
+watchlist.command(
+    "paperdesk.cli.watchlist_import:import_watchlist",
+    name="import",
+    help="Put many stocks on the watchlist.",
+    help_epilogue="""\
+A CSV file has a column ticker or symbol; of a text file, and of words, each
+word is a ticker. It is shown first, and done by `paperdesk job start`.
+
+Examples:
+  paperdesk watchlist import list.csv
+  paperdesk watchlist import list.txt --auto
+  paperdesk watchlist import AAPL MSFT NASDAQ:NVDA --auto""",
 )
 
 

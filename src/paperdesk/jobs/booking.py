@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from paperdesk.audit.trail import Action, Line
 from paperdesk.clock import Clock
 from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused
-from paperdesk.jobs.kinds import BookedKind
+from paperdesk.jobs.kinds import AlreadyDone, BookedKind
 from paperdesk.jobs.lifecycle import Counts, JobEvent, RowEvent, job_after
 from paperdesk.jobs.store import cents, count, held_rows, locked_job, move, released, write_rows
 from paperdesk.jobs.telling import LogLine, event_of, log
@@ -97,9 +97,11 @@ class BookRows:
             if books.traces() != before:
                 # The writer takes back what it left, and says so.
                 raise
+            why = {"error_code": refusal.code, "error_message": str(refusal), "cost_cents": 0}
+            if isinstance(refusal, AlreadyDone):
+                return move(row, RowEvent.skip, processed_at=now, warning=None, **why)
             if self.whole:
                 raise NotAllBooked(row.row_number, refusal) from refusal
-            why = {"error_code": refusal.code, "error_message": str(refusal), "cost_cents": 0}
             if isinstance(refusal, PriceUnavailable) and row.attempts < MOST_TRIES:
                 return move(row, RowEvent.release, **why)
             return move(row, RowEvent.refuse, processed_at=now, warning=None, **why)

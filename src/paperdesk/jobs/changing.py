@@ -136,6 +136,8 @@ class JobChanges:
     def _retry(self, connection: Connection, job: Job, now: datetime) -> dict[str, Any]:
         """Have failed rows booked again; of all or nothing also those that waited for them."""
         _check_loaded(job)
+        if not job.failed_rows:
+            raise InvalidState("No row failed: there is nothing to try again.")
         whole = job.atomicity is Atomicity.all
         again = [RowStatus.failed, RowStatus.skipped] if whole else [RowStatus.failed]
         rows = update(ROWS).where(ROWS.c.job_id == job.id, ROWS.c.status.in_(again))
@@ -143,8 +145,6 @@ class JobChanges:
         changed = connection.execute(
             rows.values(status=RowStatus.pending, attempts=0, **nothing)
         ).rowcount
-        if not changed:
-            raise InvalidState("No row failed: there is nothing to try again.")
         count(connection, job, Counts(-changed, 0, -job.failed_rows), now)
         return {
             "phase": JobPhase.run,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from paperdesk.errors import InvalidRequest
+from paperdesk.errors import InvalidRequest, Refused
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Job, JobRow
 
@@ -27,6 +27,14 @@ class Outcome(NamedTuple):
     order_id: str | None = None
     warning: str | None = None
     set_aside: Decimal = Decimal(0)
+
+
+class AlreadyDone(Refused):
+    """What a row asks for is there already: it is skipped, and spoils no other."""
+
+    code = "ALREADY_DONE"
+    title = "It is done already"
+    status = 409
 
 
 @runtime_checkable
@@ -59,7 +67,8 @@ class BookedKind(Protocol):
     def book(self, books: Books, job: Job, row: JobRow, said: Any, prepared: Any) -> Outcome:
         """Book a row, of which `check` returned `said`, under its `idempotency_key`.
 
-        Raises Refused, and has changed nothing then: the row fails alone.
+        Raises Refused, and has changed nothing then: the row fails alone. Raises AlreadyDone where
+        it is booked already.
         """
         ...
 

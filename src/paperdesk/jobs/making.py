@@ -27,6 +27,7 @@ from paperdesk.models import Atomicity, Job, JobMode, JobPhase, JobRow, JobStatu
 
 MOST_OF_ALL: Final = 1_000
 """Rows of a job that is all or nothing: they are booked in one transaction, and others wait."""
+_LONGEST_NAME: Final = 128
 _JOB: Final = tuple(column.name for column in JOBS.c)
 
 
@@ -132,7 +133,7 @@ async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[A
         raise too_many_of_all(f"{len(given):,}")
     # In a thread: a hundred thousand rows must not keep everybody else waiting.
     rows, is_ordered = await asyncio.to_thread(_read, asked.kind, given, now)
-    name = terms.name or asked.original_command or f"{terms.kind} of {len(rows):,} rows"
+    name = terms.name or _title(asked) or f"{terms.kind} of {len(rows):,} rows"
     job = new_job(asked, name, now, is_ordered=is_ordered)
     made = await begin(database, job, rows[:STRETCH], now, total=len(rows))
     if not made.replayed and len(rows) > STRETCH:
@@ -142,6 +143,14 @@ async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[A
                 some = rows[first : first + STRETCH]
                 await load.add(some, is_last=first + STRETCH >= len(rows))
     return made
+
+
+def _title(asked: Asked) -> str | None:
+    """Return as much of a command as a name has room for."""
+    command = asked.original_command
+    if command is None or len(command) <= _LONGEST_NAME:
+        return command
+    return f"{command[: _LONGEST_NAME - 1]}…"
 
 
 async def begin(

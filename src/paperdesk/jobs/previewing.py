@@ -12,7 +12,7 @@ from paperdesk.db.types import EXACT
 from paperdesk.errors import Refused
 from paperdesk.jobs.booking import Claimed
 from paperdesk.jobs.claims import take_job
-from paperdesk.jobs.kinds import BookedKind
+from paperdesk.jobs.kinds import AlreadyDone, BookedKind
 from paperdesk.jobs.lifecycle import Counts, RowEvent
 from paperdesk.jobs.store import ROWS, cents, count, locked_job, move, rows_where, write_rows
 from paperdesk.jobs.telling import LogLine, log
@@ -101,12 +101,18 @@ def write_estimates(
             cost_cents=estimate.cost_cents,
             warning=estimate.warning,
             error_code=refusal and refusal.code,
-            error_message=refusal and f"As things are it would be refused: {refusal}",
+            error_message=refusal and _what_of(refusal),
         )
         written.append(row)
     write_rows(connection, written)
     count(connection, job, counts, now)
     return True
+
+
+def _what_of(refusal: Refused) -> str:
+    if isinstance(refusal, AlreadyDone):
+        return f"It would be skipped: {refusal}"
+    return f"As things are it would be refused: {refusal}"
 
 
 def change_to_run(connection: Connection, job: Job, now: datetime) -> None:

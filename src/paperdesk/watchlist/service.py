@@ -51,10 +51,7 @@ async def add(
         await session.scalars(entries_of(account_id).where(WatchlistEntry.ticker == ticker))
     ).one()
     if added is not None:
-        message = f"{ticker} was put on the watchlist."
-        after = {"ticker": ticker, "list": PRIMARY_LIST}
-        line = Line(Action.watchlist_added, message, account_id, entry.id, None, after)
-        note(session, line, entry.added_at)
+        note(session, added_line(account_id, entry.id, ticker), entry.added_at)
     return entry, added is not None
 
 
@@ -71,7 +68,18 @@ async def remove(session: AsyncSession, account_id: str, ticker: str, clock: Clo
     )
     if removed is None:
         raise NotFound(f"{ticker} is not on the watchlist.")
-    before = {"ticker": ticker, "list": PRIMARY_LIST}
+    note(session, removed_line(account_id, removed, ticker), clock.now())
+
+
+def added_line(account_id: str, entry_id: str, ticker: str) -> Line:
+    """Return what the audit trail says of an entry that is new."""
+    message = f"{ticker} was put on the watchlist."
+    after = {"ticker": ticker, "list": PRIMARY_LIST}
+    return Line(Action.watchlist_added, message, account_id, entry_id, None, after)
+
+
+def removed_line(account_id: str, entry_id: str, ticker: str) -> Line:
+    """Return what the audit trail says of an entry that is gone."""
     message = f"{ticker} was taken off the watchlist."
-    line = Line(Action.watchlist_removed, message, account_id, removed, before)
-    note(session, line, clock.now())
+    before = {"ticker": ticker, "list": PRIMARY_LIST}
+    return Line(Action.watchlist_removed, message, account_id, entry_id, before)

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from paperdesk.audit.trail import Line
@@ -204,6 +205,19 @@ class Books:
         self._writes += 1
         if not state.keys() - _FOLLOWING:
             self._quiet += 1
+
+    def insert_new(self, table: Table, unique: Mapping[str, Any], rest: Mapping[str, Any]) -> bool:
+        """Insert a row of a table that is not of the books, and say whether it is new.
+
+        Where there is one with the same `unique` columns, nothing is done.
+        """
+        insert = (sqlite if self.connection.dialect.name == "sqlite" else postgresql).insert
+        statement = insert(table).values({**unique, **rest})
+        new = self.connection.execute(
+            statement.on_conflict_do_nothing(index_elements=list(unique))
+        ).rowcount
+        self._writes += new
+        return bool(new)
 
     def note(self, line: Line) -> None:
         """Tell the audit trail what a command did. It is written with the batch."""
