@@ -113,19 +113,23 @@ class ResearchFetcher:
             return
         async with self._database.read() as session:
             fetches = await fetches_before(session, now - EVERYTHING)
-        gone = outdated(fetches, now)
-        for first in range(0, len(gone), CHUNK):
-            await self._delete(gone[first : first + CHUNK])
+        pruned = 0
+        for domain_id, instants in fetches.items():
+            gone = outdated(instants, now)
+            pruned += len(gone)
+            for first in range(0, len(gone), CHUNK):
+                await self._delete(domain_id, gone[first : first + CHUNK])
         self._pruned_at = now
-        if gone:
-            log.info("research.pruned", fetches=len(gone))
+        if pruned:
+            log.info("research.pruned", fetches=pruned)
 
-    async def _delete(self, fetches: Sequence[datetime]) -> None:
-        """Delete the snapshots of fetches, a few at a time, but for the last one of each stock."""
+    async def _delete(self, domain_id: str, fetches: Sequence[datetime]) -> None:
+        """Delete a domain's snapshots of fetches, a few at a time, but for each stock's last."""
         query = (
             select(ScoreSnapshot.id)
             .join(Stock, Stock.ticker == ScoreSnapshot.ticker)
             .where(
+                Stock.domain_id == domain_id,
                 ScoreSnapshot.fetched_at.in_(fetches),
                 Stock.last_updated.is_distinct_from(ScoreSnapshot.fetched_at),
             )

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.models import DeskMeta, Domain, ScoreSnapshot, Stock
@@ -19,6 +19,8 @@ PACE: Final = "pace"
 """What else stands in `factors`: who made the price, and the pace of trading, as text."""
 
 _AT_ONCE: Final = 500
+_MOST_FETCHES: Final = 5 * WINDOW
+"""Fetches that are looked at for the last ones of each domain."""
 
 
 class Standing(NamedTuple):
@@ -95,16 +97,13 @@ def in_order(standing: Iterable[Standing]) -> tuple[list[Standing], list[Standin
 
 
 async def past_of(session: AsyncSession) -> dict[tuple[str, str], list[Observation]]:
-    """Return the observations of the last fetches by ticker and source, oldest first."""
-    fetches = (
-        select(ScoreSnapshot.fetched_at)
-        .distinct()
-        .order_by(ScoreSnapshot.fetched_at.desc())
-        .limit(WINDOW - 1)
-    )
-    oldest = min(await session.scalars(fetches), default=None)
+    """Return what the last fetches saw, by ticker and source, oldest first.
+
+    Of a domain that is fetched more often than another it may be more than counts.
+    """
+    since = await _begin_of_windows(session)
     past: dict[tuple[str, str], list[Observation]] = {}
-    if oldest is None:
+    if since is None:
         return past
     factors = ScoreSnapshot.factors
     rows = await session.stream(
@@ -114,7 +113,7 @@ async def past_of(session: AsyncSession) -> dict[tuple[str, str], list[Observati
             factors[SOURCE].as_string(),
             factors[PACE].as_string(),
         )
-        .where(ScoreSnapshot.fetched_at >= oldest)
+        .where(ScoreSnapshot.fetched_at >= since)
         .order_by(ScoreSnapshot.fetched_at, ScoreSnapshot.id)
     )
     # A part after the other, so that twenty thousand rows do not hold up everything else.
@@ -125,13 +124,47 @@ async def past_of(session: AsyncSession) -> dict[tuple[str, str], list[Observati
     return past
 
 
+async def _begin_of_windows(session: AsyncSession) -> datetime | None:
+    """Return when the first fetch was that counts for any domain: each may have its own ones."""
+    fetches = (
+        select(ScoreSnapshot.fetched_at)
+        .distinct()
+        .order_by(ScoreSnapshot.fetched_at.desc())
+        .limit(_MOST_FETCHES)
+    )
+    oldest = min(await session.scalars(fetches), default=None)
+    if oldest is None:
+        return None
+    last = await _by_domain(session, ScoreSnapshot.fetched_at >= oldest)
+    return min((at[-(WINDOW - 1) :][0] for at in last.values()), default=None)
+
+
+async def _by_domain(
+    session: AsyncSession, which: ColumnElement[bool]
+) -> dict[str, list[datetime]]:
+    """Return the instants of some fetches of each domain, by its id, oldest first."""
+    query = (
+        select(Stock.domain_id, ScoreSnapshot.fetched_at)
+        .join(Stock, Stock.ticker == ScoreSnapshot.ticker)
+        .where(which)
+        .distinct()
+        .order_by(ScoreSnapshot.fetched_at)
+    )
+    found: dict[str, list[datetime]] = {}
+    for domain_id, at in (await session.execute(query)).all():
+        found.setdefault(domain_id, []).append(at)
+    return found
+
+
 async def trouble(session: AsyncSession) -> str | None:
     """Return what the last fetch could not have; None: it had all."""
     noted = await session.get(DeskMeta, TROUBLE)
     return noted.value if noted else None
 
 
-async def fetches_before(session: AsyncSession, moment: datetime) -> list[datetime]:
-    """Return the instants of the fetches that are kept, before one, oldest first."""
-    query = select(ScoreSnapshot.fetched_at).distinct().where(ScoreSnapshot.fetched_at < moment)
-    return sorted(await session.scalars(query))
+async def fetches_before(session: AsyncSession, moment: datetime) -> dict[str, list[datetime]]:
+    """Return the instants before one at which each domain was fetched, as far as they are kept.
+
+    By the domain's id, oldest first.
+    """
+    return await _by_domain(session, ScoreSnapshot.fetched_at < moment)

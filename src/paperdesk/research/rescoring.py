@@ -78,17 +78,25 @@ class _Followed(NamedTuple):
 
 
 async def rescore(
-    database: Database, source: StockSource, clock: Clock, *, write: Writes | None = None
+    database: Database,
+    source: StockSource,
+    clock: Clock,
+    *,
+    write: Writes | None = None,
+    domain_id: str | None = None,
 ) -> Rescored:
-    """Fetch prices and volumes of all stocks in one call, score them, and store both.
+    """Fetch prices and volumes of all stocks, or of a domain's, in one call; score and store them.
 
     `write` gives the transaction that stores; `Database.write` if left out. Nothing is open while
     the source is asked. What is not usable is not stored. Raises SourceUnavailable when nothing
-    could be had; then that is noted, and the last scores stay.
+    could be had; then the last scores stay. What a fetch of all could not have is noted.
     """
     write = write or database.write
+    query = select(Stock.ticker, Stock.domain_id).order_by(Stock.ticker)
+    if domain_id is not None:
+        query = query.where(Stock.domain_id == domain_id)
     async with database.read() as session:
-        rows = await session.execute(select(Stock.ticker, Stock.domain_id).order_by(Stock.ticker))
+        rows = await session.execute(query)
         stocks = [_Followed(*row) for row in rows]
         past = await past_of(session)
     if not stocks:
@@ -97,8 +105,9 @@ async def rescore(
         found = await _usable_of(source, [stock.ticker for stock in stocks])
     except SourceUnavailable as error:
         log.warning("research.not_fetched", source=source.name, reason=str(error))
-        async with write() as session:
-            await _note_trouble(session, str(error))
+        if domain_id is None:
+            async with write() as session:
+                await _note_trouble(session, str(error))
         raise
     series = {
         ticker: _series(each, past.get((ticker, each.source), ())) for ticker, each in found.items()
@@ -110,7 +119,8 @@ async def rescore(
     fetched_at = clock.now()
     async with write() as session:
         stored = await _store(session, fetched_at, stocks, found, scores)
-        await _note_trouble(session, error)
+        if domain_id is None:
+            await _note_trouble(session, error)
     return Rescored(
         fetched_at,
         [_outcome(stock.ticker, stored, found, scores) for stock in stocks],

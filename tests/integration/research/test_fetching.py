@@ -216,6 +216,29 @@ async def test_old_fetches_go_a_few_at_a_time_but_the_last_of_each_stock(
     }
 
 
+async def test_a_domain_that_was_fetched_by_itself_takes_nothing_of_the_others(
+    fetcher: ResearchFetcher, database: Database
+) -> None:
+    """Of an hour the last fetch stays of each domain, not of the desk."""
+    hour = START.replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
+    whole, of_finance = hour + 10 * MINUTE, hour + 50 * MINUTE
+    rows = [
+        {"id": new_id(), "ticker": t, "fetched_at": at, "close_price": Decimal(1)}
+        for at, t in [(whole, "AAPL"), (whole, "GS"), (of_finance, "GS")]
+    ]
+    async with database.write() as session:
+        await session.execute(insert(ScoreSnapshot), rows)
+
+    await fetcher.look()
+
+    old = select(ScoreSnapshot.ticker, ScoreSnapshot.fetched_at).where(
+        ScoreSnapshot.fetched_at < START
+    )
+    async with database.read() as session:
+        left = (await session.execute(old)).all()
+    assert set(map(tuple, left)) == {("AAPL", whole), ("GS", of_finance)}
+
+
 async def test_the_desks_prices_are_those_of_the_board_with_the_volume_since(
     database: Database, clock: ManualClock
 ) -> None:

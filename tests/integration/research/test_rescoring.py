@@ -16,7 +16,7 @@ from paperdesk.models import Domain, ScoreSnapshot, Stock
 from paperdesk.research import service
 from paperdesk.research.queries import trouble
 from paperdesk.research.rescoring import Done, Rescored, rescore
-from paperdesk.research.scoring import Observation
+from paperdesk.research.scoring import WINDOW, Observation
 from support.stocks import SEEDED, Ranker, ScriptedStocks
 
 MINUTE = timedelta(minutes=1)
@@ -221,3 +221,56 @@ async def test_many_fetches_are_cut_to_the_window(
         clock.advance(5 * MINUTE)
 
     assert (await ranker.rescore()).observations == 21
+
+
+async def domain_id(database: Database, name: str) -> str:
+    async with database.read() as session:
+        return (await service.domain_named(session, name)).id
+
+
+async def test_a_domain_is_fetched_and_scored_by_itself(
+    ranker: Ranker, stocks: ScriptedStocks, database: Database, clock: ManualClock
+) -> None:
+    del stocks.prices["RIVN"]
+    await ranker.rescore()
+    trouble = await said(database)
+    assert trouble
+    clock.advance(MINUTE)
+    finance = await domain_id(database, "Finance")
+
+    done = await rescore(database, stocks, clock, domain_id=finance)
+
+    assert stocks.asked[-1] == ["GS", "JPM"]
+    assert outcomes(done) == {"GS": "scored", "JPM": "scored"}
+    assert {row.ticker for row in await snapshots(database) if row.fetched_at == clock.now()} == {
+        "GS",
+        "JPM",
+    }
+    # What the others could not have is not mended by that.
+    assert await said(database) == trouble
+    stocks.down = "It is away."
+    with pytest.raises(SourceUnavailable):
+        await rescore(database, stocks, clock, domain_id=finance)
+    assert await said(database) == trouble
+
+
+async def test_fetches_of_one_domain_leave_the_history_of_the_others(
+    ranker: Ranker, stocks: ScriptedStocks, database: Database, clock: ManualClock
+) -> None:
+    for price in (100, 110, 121):
+        stocks.prices |= dict.fromkeys(SEEDED, Decimal(price))
+        await ranker.rescore()
+        clock.advance(MINUTE)
+    finance = await domain_id(database, "Finance")
+    for _ in range(WINDOW + 5):
+        clock.advance(MINUTE)
+        await rescore(database, stocks, clock, domain_id=finance)
+
+    stocks.prices |= dict.fromkeys(SEEDED, Decimal(200))
+    clock.advance(MINUTE)
+    await ranker.rescore()
+
+    [tesla] = [row for row in await of(database, "TSLA") if row.fetched_at == clock.now()]
+    assert (tesla.factors or {})["momentum"]["value"] == 1
+    [jpm] = [row for row in await of(database, "JPM") if row.fetched_at == clock.now()]
+    assert (jpm.factors or {})["momentum"]["value"] == Decimal("0.652892562")
