@@ -15,6 +15,9 @@ from typing import IO, Any, Final, Protocol
 
 import msgspec
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs] - it has none
+from xlsxwriter.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    FileCreateError,
+)
 
 from paperdesk.db.types import EXACT, format_utc
 from paperdesk.jobs.export.schemas import ExportFormat, ExportRow
@@ -162,9 +165,13 @@ class Xlsx:
                 sheet.write_string(row, column, harmless(plain(value)))
 
     def close(self) -> None:
-        """Pack the workbook."""
+        """Pack the workbook. Raises OSError where it cannot be written."""
         self._path.touch(_PRIVATE, exist_ok=False)
-        self._workbook.close()
+        try:
+            self._workbook.close()
+        except FileCreateError as error:
+            # It hides what the system said, such as that the disk is full, in one of its own.
+            raise error.args[0] from error
 
     def abandon(self) -> None:
         """Let go of the files; what they hold goes with their folder."""
