@@ -20,6 +20,7 @@ from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.export.folder import ExportFolder
 from paperdesk.jobs.export.kind import Export
 from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.rescore import Rescore
 from paperdesk.jobs.tasks import Backup, Verify
 from paperdesk.jobs.telling import CHANNEL as JOBS
 from paperdesk.jobs.watchlist import ImportWatchlist
@@ -230,6 +231,7 @@ class Desk:
             [
                 Basket(self.database, self.ledger, self.market, self.venue),
                 ImportWatchlist(self.market),
+                Rescore(self.database, self.stock_source, self.clock, self.standing),
                 Verify(self.keeper),
                 Backup(self.database, settings.backup_folder, settings.backups_kept),
                 self._export,

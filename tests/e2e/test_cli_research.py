@@ -53,6 +53,16 @@ def test_a_new_desk_ranks_within_a_minute_and_takes_what_is_added(cli: Program) 
     assert said[6].out == "The domain Energy/Oil is removed.\n"
 
 
+def test_stocks_are_scored_when_somebody_asks(cli: Program) -> None:
+    one = cli("rescore", "EV", "--json")
+    assert (one.code, json.loads(one.out)["successful_rows"]) == (0, 1), one.err
+    before = json.loads(cli("rankings", "Finance", "--json").out)["last_fetched"]
+    assert cli("rescore").code == 0
+    after = json.loads(cli("rankings", "Finance", "--json").out)["last_fetched"]
+    assert after > (before or "")
+    assert cli("rescore", "AI/Tech", "Energy").code == 1
+
+
 def test_what_cannot_be_done_is_one_line(cli: Program) -> None:
     full = cli("domain", "remove", "EV")
     unknown = cli("rankings", "Energy", "--json")

@@ -354,6 +354,18 @@ Examples:
   paperdesk rankings AI/Tech
   paperdesk rankings AI/Tech --limit 20 --json""",
     ),
+    (
+        _LOOK,
+        "rescore",
+        "rescore:rescore",
+        "Fetch and score the ranked stocks now.",
+        """\
+Otherwise it is done at each interval. It needs a key with the scope admin.
+
+Examples:
+  paperdesk rescore
+  paperdesk rescore AI/Tech EV""",
+    ),
     (_LOOK, "stock", "research:stock", "The ranked stocks: follow, move and list them.", None),
     (_LOOK, "domain", "research:domain", "Domains, whose stocks are ranked together.", None),
 )

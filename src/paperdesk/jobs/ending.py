@@ -98,15 +98,20 @@ def task_done(
         ROWS.c.lease == lease,
     )
     rows = rows_where(connection, job_id, *mine)
-    counts = Counts()
+    counts, lines = Counts(), list[LogLine]()
     for row in rows:
+        number = row.row_number
         if refusal is None:
             counts += move(row, RowEvent.complete, effect=dict(result), processed_at=now)
+            lines.append(LogLine(f"Row {number} is {row.status}.", number, details=result))
         else:
             why = {"error_code": refusal.code, "error_message": str(refusal)}
             counts += move(row, RowEvent.refuse, processed_at=now, **why)
+            said = f"Row {number} is {row.status}. {refusal.code}: {refusal}"
+            lines.append(LogLine(said, number, LogLevel.WARNING))
     write_rows(connection, rows)
     count(connection, job, counts, now)
+    log(connection, job, lines, now)
 
 
 def _why_of_the_only(connection: Connection, job: Job) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import UnknownTicker
 from paperdesk.jobs.basket.command import parse_command
 from paperdesk.jobs.basket.expanding import Situation, expand, tickers_to_price
-from paperdesk.jobs.basket.schemas import read_row
+from paperdesk.jobs.basket.schemas import BasketRow
 from paperdesk.jobs.kinds import Outcome
+from paperdesk.jobs.reading import read_row
 from paperdesk.jobs.undoing import undo_order
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.writer import Ledger
@@ -58,7 +59,7 @@ class Basket:
 
     def check(self, data: Any) -> Wanted:
         """Return what a row asks for. Raises InvalidRequest."""
-        row = read_row(data)
+        row = read_row(BasketRow, data)
         return Wanted(row.terms(), row.strategy, row.note)
 
     def is_ordered(self, rows: Sequence[Wanted]) -> bool:

@@ -1,13 +1,10 @@
 """A row of a basket: an order, by `quantity` or by `notional`."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from paperdesk.api.codec import AmountIn, Ask, Label, Note
-from paperdesk.api.problems import describe
-from paperdesk.errors import InvalidRequest
 from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import OrderType, Side, TimeInForce
 from paperdesk.orders.schemas import Shares, UnitPrice, dollars
@@ -54,12 +51,3 @@ class BasketRow(Ask):
         )
         terms.check()
         return terms
-
-
-def read_row(data: Any) -> BasketRow:
-    """Return a row of any data. Raises InvalidRequest, naming each field in trouble."""
-    try:
-        return BasketRow.model_validate(data)
-    except ValidationError as error:
-        problems = [each | {"loc": ("row", *each["loc"])} for each in error.errors()]
-        raise InvalidRequest(describe(RequestValidationError(problems))) from error

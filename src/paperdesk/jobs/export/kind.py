@@ -10,10 +10,11 @@ from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
 from paperdesk.errors import InvalidState
 from paperdesk.jobs.export.folder import LOOK, ExportFolder
-from paperdesk.jobs.export.schemas import ExportRow, read_export
+from paperdesk.jobs.export.schemas import ExportRow
 from paperdesk.jobs.export.tables import Content
 from paperdesk.jobs.export.writing import Writing, Written
 from paperdesk.jobs.kinds import Tell
+from paperdesk.jobs.reading import read_row
 from paperdesk.models import Job
 
 NAME: Final = "export"
@@ -38,7 +39,7 @@ class Export:
 
     def check(self, data: Any) -> ExportRow:
         """Return what a row asks for. Raises InvalidRequest."""
-        return read_export(data)
+        return read_row(ExportRow, data)
 
     async def run(self, job: Job, said: ExportRow, tell: Tell) -> dict[str, Any]:
         """Write the file, and return what it is. Raises InvalidState where it cannot be written."""

@@ -2,15 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from paperdesk.api.codec import Ask
 from paperdesk.api.pages import on_the_calendar
-from paperdesk.api.problems import describe
-from paperdesk.errors import InvalidRequest
 from paperdesk.market.tickers import parse_ticker
 
 _Instant = Annotated[AwareDatetime, AfterValidator(on_the_calendar)]
@@ -60,12 +57,3 @@ class ExportRow(Ask):
 
 def _is_empty(since: datetime | None, until: datetime | None) -> bool:
     return since is not None and until is not None and since >= until
-
-
-def read_export(data: Any) -> ExportRow:
-    """Return what a row asks for. Raises InvalidRequest, naming each field in trouble."""
-    try:
-        return ExportRow.model_validate(data)
-    except ValidationError as error:
-        problems = [each | {"loc": ("row", *each["loc"])} for each in error.errors()]
-        raise InvalidRequest(describe(RequestValidationError(problems))) from error

@@ -25,6 +25,7 @@ from paperdesk.jobs.kinds import GivenTask, Kinds, SpokenKind, TaskKind
 from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
 from paperdesk.jobs.schemas import JobAnswer, JobRequest
 from paperdesk.jobs.telling import event_of
+from paperdesk.models import Atomicity
 from paperdesk.users.access import current_account
 
 router = slice_router(prefix="/api/jobs", tags=["jobs"], changes=Scope.trade)
@@ -89,6 +90,8 @@ async def _rows(asked: Asked, rows: list[Any] | None) -> list[Any]:
     if isinstance(kind, GivenTask):
         if rows is None or len(rows) > kind.most_rows:
             raise InvalidRequest(f"rows: a {name} takes 1 to {kind.most_rows:,}.")
+        if len(rows) > 1 and asked.terms.atomicity is Atomicity.all:
+            raise InvalidRequest(f"atomicity: each row of a {name} is done by itself.")
     elif isinstance(kind, TaskKind):
         if rows is not None or asked.original_command is not None:
             raise InvalidRequest(f"rows: a {name} has none. Leave them out.")
