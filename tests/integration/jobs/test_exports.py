@@ -177,7 +177,9 @@ async def test_what_looks_like_a_formula_is_harmless_and_comes_back(desk: DeskCl
 async def test_a_number_that_a_workbook_cannot_hold_is_text_there(desk: DeskClient) -> None:
     desk.prices.prices["AAPL"] = "123456789.123456789"
     desk.prices.prices["MSFT"] = "190.25"
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        while "123456789.123456789" not in (await desk.get("/api/prices/AAPL")).text:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     await desk.trade("AAPL", "buy", "0.00001")
     await desk.trade("MSFT", "buy", "0.1")
     [header, first, second] = sheet_of((await export(desk, "trades", format="xlsx")).content)
