@@ -59,10 +59,6 @@ class Load:
         """
         await self._do(partial(add_rows, rows=rows, is_last=is_last))
 
-    async def renew(self) -> None:
-        """Give a sign of life while there is nothing to store yet. Raises InvalidState, too."""
-        await self._do(_renew)
-
     @asynccontextmanager
     async def or_give_up(self) -> AsyncGenerator[None]:
         """Fail the job where what is done within raises; that is raised on."""
@@ -132,10 +128,6 @@ def _ready(job: Job, now: datetime) -> dict[str, Any]:
 
 def _lease(connection: Connection, now: datetime) -> dict[str, Any]:
     return {"leased_until": database_time(connection, now) + LEASE}
-
-
-def _renew(connection: Connection, job: Job, now: datetime) -> None:
-    change_job(connection, job, now, **_lease(connection, now))
 
 
 def _mine(connection: Connection, job_id: str, lease: str | None) -> Job | None:

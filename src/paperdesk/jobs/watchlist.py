@@ -1,6 +1,5 @@
 """The kind `import_watchlist`: each row is a ticker, put on the account's watchlist."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
@@ -14,7 +13,7 @@ from paperdesk.ledger.lane.books import Books
 from paperdesk.market.feed import Market
 from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import PRIMARY_LIST, Base, Job, JobRow
-from paperdesk.orders.placing import why_unpriced
+from paperdesk.orders.placing import unknown_among
 from paperdesk.watchlist.pasted import tickers_in
 from paperdesk.watchlist.service import added_line, removed_line
 
@@ -71,13 +70,7 @@ class ImportWatchlist:
 
         One that is known but has no price yet may be watched all the same.
         """
-        tickers = sorted({row.ticker for row in rows})
-        refusals = await asyncio.gather(*(why_unpriced(self._market, each) for each in tickers))
-        return {
-            ticker: refusal
-            for ticker, refusal in zip(tickers, refusals, strict=True)
-            if isinstance(refusal, UnknownTicker)
-        }
+        return await unknown_among(self._market, (row.ticker for row in rows))
 
     def book(
         self,

@@ -1,7 +1,7 @@
 """Placing orders: a price first, outside any transaction, then the writer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from paperdesk.errors import PriceUnavailable, UnknownTicker
@@ -22,6 +22,17 @@ async def why_unpriced(market: Market, ticker: str) -> NoPrice | None:
     except (UnknownTicker, PriceUnavailable) as refusal:
         return refusal
     return None
+
+
+async def unknown_among(market: Market, tickers: Iterable[str]) -> dict[str, UnknownTicker]:
+    """Have tickers priced, all at once; return why, of those that there are not."""
+    wanted = sorted(set(tickers))
+    refusals = await asyncio.gather(*(why_unpriced(market, each) for each in wanted))
+    return {
+        ticker: refusal
+        for ticker, refusal in zip(wanted, refusals, strict=True)
+        if isinstance(refusal, UnknownTicker)
+    }
 
 
 async def place(ledger: Ledger, order: PlaceOrder, unpriced: NoPrice | None) -> Booked[Placed]:

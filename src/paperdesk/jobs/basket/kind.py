@@ -18,7 +18,7 @@ from paperdesk.ledger.lane.writer import Ledger
 from paperdesk.market.feed import Market
 from paperdesk.models import Job, JobRow, OrderStatus, Side
 from paperdesk.orders.commands.place_order import Placed, PlaceOrder, Sender
-from paperdesk.orders.placing import why_unpriced
+from paperdesk.orders.placing import unknown_among
 from paperdesk.orders.terms import Terms
 from paperdesk.orders.venue import Venue
 from paperdesk.watchlist.service import entries
@@ -68,13 +68,7 @@ class Basket:
 
     async def prepare(self, rows: Sequence[Wanted]) -> Mapping[str, UnknownTicker]:
         """Have all tickers priced, in 2 s at most; return why, of those that there are not."""
-        tickers = sorted({row.terms.ticker for row in rows})
-        refusals = await asyncio.gather(*(why_unpriced(self._market, each) for each in tickers))
-        return {
-            ticker: refusal
-            for ticker, refusal in zip(tickers, refusals, strict=True)
-            if isinstance(refusal, UnknownTicker)
-        }
+        return await unknown_among(self._market, (row.terms.ticker for row in rows))
 
     def book(
         self,
