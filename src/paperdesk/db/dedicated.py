@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Self
 
 from sqlalchemy import NullPool, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from paperdesk.db.engine import asyncpg_url
@@ -102,14 +103,24 @@ class DedicatedConnection:
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
-        """Give a session in a transaction of this connection. Raises ConnectionLost."""
+        """Give a session in a transaction of this connection.
+
+        Raises ConnectionLost, also when the connection ends within it: what was being committed may
+        then have been written.
+        """
         async with self._turn:
             self._check()
-            async with (
-                AsyncSession(self._connection, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
+            try:
+                async with (
+                    AsyncSession(self._connection, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
+                    yield session
+            except DBAPIError as error:
+                # The driver has many words for it, one of them "internal error".
+                if await self._answers():
+                    raise
+                raise ConnectionLost("The connection to the database was lost.") from error
 
     async def close(self) -> None:
         """End the session at once, and with it its locks; also one that hangs."""
@@ -119,6 +130,13 @@ class DedicatedConnection:
             await self._connection.invalidate()
             await self._connection.close()
         await self._engine.dispose()
+
+    async def _answers(self) -> bool:
+        try:
+            await self._driver.execute("SELECT 1")
+        except Exception:  # noqa: BLE001 - whatever it is, it is no answer
+            return False
+        return True
 
     def _note_end(self, _driver: object) -> None:
         self.lost.set()

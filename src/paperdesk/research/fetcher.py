@@ -54,6 +54,8 @@ class ResearchFetcher:
         self._interval = interval
         self._is_open = is_open
         self._due: datetime | None = None
+        self._patience = WARMING
+        """Until the next try of a desk that has no scores yet: its prices may just be late."""
         self._tried: frozenset[str] = frozenset()
         """New stocks that were asked for in this interval, and had no price."""
         self._pruned_at: datetime | None = None
@@ -70,6 +72,8 @@ class ResearchFetcher:
 
     async def look(self) -> None:
         """Fetch if that is due, and prune once an hour. What fails is tried at the next interval.
+
+        Before the first scores it is tried sooner, with a growing pause.
 
         A database that is away is no reason to ask the source again and again.
         """
@@ -95,6 +99,9 @@ class ResearchFetcher:
                 self._database, self._source, self._clock, write=self._leadership.write
             )
         except SourceUnavailable:
+            if newest is None:
+                self._due = now + min(self._patience, self._interval)
+                self._patience *= 2
             return
         self._tried = frozenset(o.ticker for o in done.outcomes if o.done is Done.no_price)
         if 0 < done.observations < ENOUGH:

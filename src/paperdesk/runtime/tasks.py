@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from paperdesk.clock import Clock
+from paperdesk.errors import Busy
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
@@ -51,6 +52,9 @@ class Supervisor:
             started = self._clock.now()
             try:
                 await work()
+            except Busy as error:
+                self._failed_at[name] = self._clock.now()
+                log.warning("task.interrupted", task=name, reason=str(error), retry_in=pause)
             except Exception:
                 self._failed_at[name] = self._clock.now()
                 log.exception("task.failed", task=name, retry_in=pause)

@@ -11,7 +11,11 @@ from support.jobs import ask, buy, ended, make_job, previewed, rows, sell
 from support.rows import everything
 
 OF_JOBS = {"jobs", "job_rows", "audit_logs"}
-BESIDE = {"quotes", "price_bars", "portfolio_snapshots", "desk_meta", "proofs"}
+BESIDE = {
+    *("quotes", "price_bars", "portfolio_snapshots", "desk_meta", "proofs"),
+    # Scores of the stocks, some seconds after the start.
+    *("stocks", "score_snapshots"),
+}
 """What the desk writes of its own accord meanwhile."""
 
 

@@ -66,6 +66,28 @@ async def test_the_first_fetches_come_soon_and_the_others_at_the_interval(
     assert {len(tickers) for tickers in stocks.asked} == {len(SEEDED)}
 
 
+async def test_a_desk_without_scores_tries_again_soon_but_less_and_less_often(
+    fetcher: ResearchFetcher, stocks: ScriptedStocks, clock: ManualClock
+) -> None:
+    stocks.down = "No prices yet."
+    asked = list[int]()
+    for _ in range(20 * 12):
+        before = len(stocks.asked)
+        await fetcher.look()
+        if len(stocks.asked) > before:
+            asked.append(int((clock.now() - START).total_seconds()))
+        clock.advance(timedelta(seconds=LOOK))
+
+    # Never less often than the interval.
+    assert asked == [0, 15, 45, 105, 225, 465, 765, 1065]
+    stocks.down = None
+    clock.advance(INTERVAL)
+    await fetcher.look()
+    clock.advance(WARMING)
+    await fetcher.look()
+    assert len(stocks.asked) == 10
+
+
 async def test_a_stock_that_is_new_is_fetched_at_once_and_asked_for_once(
     fetcher: ResearchFetcher, stocks: ScriptedStocks, database: Database, clock: ManualClock
 ) -> None:
@@ -291,14 +313,17 @@ async def test_stale_prices_are_none(database: Database, clock: ManualClock) -> 
 async def test_a_desk_shows_rankings_soon_after_it_started(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The first prices may come later than the first look, on a machine that has much to do.
     monkeypatch.setattr(fetchers, "SETTLING", 0.1)
+    monkeypatch.setattr(fetchers, "LOOK", 0.2)
+    monkeypatch.setattr(fetchers, "WARMING", timedelta(seconds=0.2))
     async with open_desk(database_url) as desk:
 
         async def fetched() -> bool:
             shown = (await desk.get("/api/rankings")).json()
             return shown["last_fetched"] is not None
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await fetched():  # noqa: ASYNC110 - another task fetches
                 await asyncio.sleep(0.05)
         await _looks_well(desk)
