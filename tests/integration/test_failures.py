@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError
@@ -77,6 +78,17 @@ async def test_connection_that_was_cut_while_it_was_idle(postgresql: Database) -
         with pytest.raises(DBAPIError) as raised:
             await connection.execute(text("SELECT 1"))
     assert is_unavailable(raised.value)
+
+
+async def test_connection_that_is_cut_between_an_error_and_the_rollback(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The driver then trips over its own state. It takes luck to see, so it is raised by hand.
+    async def trip(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation is on")
+
+    monkeypatch.setattr(asyncpg.Connection, "prepare", trip)
+    assert is_unavailable(await failure(postgresql.writer, "SELECT 'said nowhere else'"))
 
 
 async def test_row_that_stays_locked(postgresql: Database) -> None:

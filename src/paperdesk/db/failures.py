@@ -103,7 +103,8 @@ def _refused_now(error: DBAPIError) -> bool:
     if isinstance(error, InterfaceError):
         # asyncpg's word for an argument that it cannot encode is an InterfaceError too.
         return not isinstance(cause, ValueError)
-    if isinstance(cause, OSError):
+    if isinstance(cause, OSError) or type(cause).__name__ == "InternalClientError":
+        # The latter is asyncpg's word for a connection that ends between two messages.
         return True
     # psycopg has no state for a server that it does not reach.
     return type(original).__module__.startswith("psycopg") and (
