@@ -29,6 +29,7 @@ from paperdesk.jobs.routes import files as job_files
 from paperdesk.jobs.routes import following as job_following
 from paperdesk.jobs.routes import jobs as job_routes
 from paperdesk.jobs.routes import making as job_making
+from paperdesk.jobs.routes import uploading as job_uploading
 from paperdesk.ledger import routes as ledger_routes
 from paperdesk.ledger.proof import routes as proof_routes
 from paperdesk.ledger.proof.standing import ReadOnlyGuard
@@ -183,6 +184,7 @@ def create_app(
             order_routes.BATCH_PATH: order_routes.BATCH_BODY_LIMIT,
             job_making.PATH: job_making.BODY_LIMIT,
         },
+        form_limits={job_making.PATH: job_uploading.BODY_LIMIT},
     )
     app.add_middleware(RequestIds)
     _document_problems(app)

@@ -19,6 +19,8 @@ from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.export.folder import ExportFolder
 from paperdesk.jobs.export.kind import Export
+from paperdesk.jobs.history.kind import ImportTrades
+from paperdesk.jobs.history.loading import Loader
 from paperdesk.jobs.kinds import Kinds
 from paperdesk.jobs.rescore import Rescore
 from paperdesk.jobs.tasks import Backup, Verify
@@ -75,6 +77,7 @@ class Desk:
         self.inbox: Inbox
         self.executor: Executor
         self.worker: Worker
+        self.loader: Loader
         self.venue: Venue
         self.matcher: Matcher
         self.standing: Standing
@@ -101,6 +104,7 @@ class Desk:
             self._open_ledger(stack, state)
             self._open_inbox(stack, state)
             self._open_jobs(state)
+            stack.push_async_callback(self.loader.close)
             stack.push_async_callback(self.leadership.stop)
             self.leadership.start()
             stack.push_async_callback(self.supervisor.stop)
@@ -230,6 +234,7 @@ class Desk:
         kinds = Kinds(
             [
                 Basket(self.database, self.ledger, self.market, self.venue),
+                ImportTrades(self.clock),
                 ImportWatchlist(self.market),
                 Rescore(self.database, self.stock_source, self.clock, self.standing),
                 Verify(self.keeper),
@@ -238,6 +243,8 @@ class Desk:
             ]
         )
         self.worker = Worker(self.database, self.ledger, kinds, self.clock, self.feed)
+        self.loader = Loader(self.database, self.clock, self.feed, self.worker.heard)
+        state.loader = self.loader
         state.exports = exports
         state.job_kinds = kinds
         state.job_changes = JobChanges(kinds)

@@ -1,5 +1,6 @@
-"""Ids made by the application: UUID version 7 as text (RFC 9562, section 5.7)."""
+"""Ids made by the application: UUID version 7 as text (RFC 9562, section 5.7), or version 8."""
 
+import hashlib
 import os
 import threading
 import time
@@ -36,3 +37,15 @@ def new_id() -> str:
     number = ((high >> 12) << 80) | (0x7 << 76) | ((high & 0xFFF) << 64) | (0b10 << 62) | low
     digits = f"{number:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def id_of(text: str) -> str:
+    """Return the UUIDv8 of a text (RFC 9562, section 5.8): always the same of the same text."""
+    return uuid_of(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]), 8)
+
+
+def uuid_of(bits: int, version: int) -> str:
+    """Return 128 bits as a UUID, six of them replaced by the version and the variant."""
+    d = f"{bits:032x}"
+    variant = "89ab"[int(d[16], 16) & 3]
+    return f"{d[:8]}-{d[8:12]}-{version}{d[13:16]}-{variant}{d[17:20]}-{d[20:]}"

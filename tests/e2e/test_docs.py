@@ -28,7 +28,7 @@ from paperdesk.errors import (
     SettingsError,
 )
 from paperdesk.imports.model import Question, UnreadableFile
-from paperdesk.jobs.kinds import AlreadyDone
+from paperdesk.jobs.kinds import AlreadyDone, NothingToDo
 from paperdesk.settings import Settings, env_name
 from paperdesk.signals.reading.body import read_body
 from paperdesk.signals.reading.model import Understood
@@ -315,7 +315,8 @@ def test_http_page_names_exactly_the_error_codes() -> None:
 
     # A class is known once its module is: all others have the app's modules below them.
     assert {Question, UnreadableFile} <= set(InvalidRequest.__subclasses__())
-    assert AlreadyDone in Refused.__subclasses__()
+    assert {NothingToDo} <= set(Refused.__subclasses__())
+    assert {AlreadyDone} <= set(NothingToDo.__subclasses__())
     said = re.findall(
         r"^\| (\d{3}) \| `([A-Z_]+)` \|", (DOCS / "http.md").read_text(), re.MULTILINE
     )

@@ -21,6 +21,7 @@ from paperdesk.api.scopes import SAFE_METHODS
 from paperdesk.errors import BodyTooLarge, Forbidden, InvalidRequest, PaperdeskError
 
 BODY_LIMIT = 64 * 1024
+FORM: Final = "multipart/form-data"
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OUR_PAGES = frozenset({"same-origin", "none"})
 _SCHEMES = frozenset({"http", "https"})
@@ -60,9 +61,14 @@ class Gate:
         app: ASGIApp,
         allowed_hosts: Iterable[str],
         body_limits: Mapping[str, int] | None = None,
+        form_limits: Mapping[str, int] | None = None,
     ) -> None:
-        """`body_limits` has, in bytes, the limits of paths that are not `BODY_LIMIT`."""
+        """`body_limits` has, in bytes, the limits of paths that are not `BODY_LIMIT`.
+
+        `form_limits` has those of forms with files, on paths that take such.
+        """
         self.app = app
+        self.form_limits = dict(form_limits or {})
         self.allowed_hosts = LOOPBACK_HOSTS | frozenset(_names(allowed_hosts))
         self.body_limits = dict(body_limits or {})
 
@@ -73,6 +79,8 @@ class Gate:
             return
         headers = Headers(scope=scope)
         limit = self.body_limits.get(scope["path"], BODY_LIMIT)
+        if headers.get("content-type", "").lower().startswith(FORM):
+            limit = self.form_limits.get(scope["path"], limit)
         refusal = self._refusal(scope["method"], headers, limit)
         if refusal is not None:
             await ProblemReply(refusal)(scope, receive, _with_headers(send, HEADERS))

@@ -50,6 +50,8 @@ class Action(StrEnum):
     order_rejected = "order.rejected"
     position_closed = "position.closed"
     trades_replayed = "trades.replayed"
+    history_imported = "history.imported"
+    """Rows of a job that say what happened elsewhere."""
     trade_undone = "trade.undone"
     cash_moved = "cash.moved"
     borrowing_charged = "borrowing.charged"

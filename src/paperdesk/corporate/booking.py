@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from paperdesk.audit.trail import Action, Line
+from paperdesk.corporate.holding_life import last_entry
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest
 from paperdesk.ledger.cash import check_key
 from paperdesk.ledger.entries import position_adjustment
@@ -35,7 +36,8 @@ ZERO: Final = Decimal(0)
 class Notice:
     """An action on an account: its key, when it takes effect (never later than `now`), a remark.
 
-    The same action under the same key has one effect; another one under that key is refused.
+    The same action under the same key has one effect; another one under that key is refused. `own`
+    says that the key is one of the desk's own.
     """
 
     account_id: str
@@ -43,10 +45,12 @@ class Notice:
     now: datetime
     effective_at: datetime
     note: str | None = None
+    own: bool = False
 
     def check(self) -> None:
-        """Raise InvalidRequest for a key that is the desk's own, or a time that is to come."""
-        check_key(self.key)
+        """Raise InvalidRequest for a key that only the desk may use, or a time that is to come."""
+        if not self.own:
+            check_key(self.key)
         if self.effective_at > self.now:
             raise InvalidRequest("effective_at: lies in the future. Enter it when it is due.")
 
@@ -62,9 +66,9 @@ def check_held(account: AccountBook, notice: Notice, ticker: str) -> None:
 
 
 def check_order(books: Books, notice: Notice, ticker: str) -> None:
-    """Raise InvalidRequest for an action dated before the last entry about a ticker.
+    """Raise InvalidRequest for an action dated before the last entry about the shares held now.
 
-    What it changes are the shares that are held now: dated earlier it would be about others.
+    Those are what it changes: dated earlier it would be about others.
     """
     check_held(books.account(notice.account_id), notice, ticker)
     trades, actions = Trade, PositionAdjustment
@@ -80,6 +84,9 @@ def check_order(books: Books, notice: Notice, ticker: str) -> None:
         )
     ]
     last = max((time for time in times if time is not None), default=None)
+    if last is not None and notice.effective_at < last:
+        # Perhaps that was about shares which are long gone, such as an import that was undone.
+        last = last_entry(books, mine, ticker)
     if last is not None and notice.effective_at < last:
         raise InvalidRequest(
             f"effective_at: the last entry about {ticker} is of {last:%Y-%m-%d %H:%M:%S} UTC. "

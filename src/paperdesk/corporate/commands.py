@@ -34,7 +34,7 @@ from paperdesk.models import (
     Trade,
 )
 
-_LARGEST_RATIO: Final = 1_000_000
+LARGEST_RATIO: Final = 1_000_000
 _PERCENT: Final = Decimal(100)
 
 
@@ -288,8 +288,8 @@ def _check_size(holding: Holding) -> None:
 
 def _check_ratio(numerator: int, denominator: int) -> None:
     for name, number in (("numerator", numerator), ("denominator", denominator)):
-        if not 0 < number <= _LARGEST_RATIO:
-            raise InvalidRequest(f"{name}: must be a whole number from 1 to {_LARGEST_RATIO:,}.")
+        if not 0 < number <= LARGEST_RATIO:
+            raise InvalidRequest(f"{name}: must be a whole number from 1 to {LARGEST_RATIO:,}.")
 
 
 def _check_other(ticker: str, new_ticker: str) -> None:

@@ -65,6 +65,11 @@ class Reading:
         return self._file.position
 
     @property
+    def has_sections(self) -> bool:
+        """Whether its rows stand in sections, each with columns of its own."""
+        return self._kind.sections
+
+    @property
     def decimal(self) -> DecimalMark | None:
         """The decimal mark of its numbers."""
         return self._sheet.numbers.mark

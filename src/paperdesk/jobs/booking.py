@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from paperdesk.audit.trail import Action, Line
 from paperdesk.clock import Clock
 from paperdesk.errors import PaperdeskError, PriceUnavailable, Refused
-from paperdesk.jobs.kinds import AlreadyDone, BookedKind
+from paperdesk.jobs.kinds import BookedKind, NothingToDo
 from paperdesk.jobs.lifecycle import Counts, JobEvent, RowEvent, job_after
 from paperdesk.jobs.store import cents, count, held_rows, locked_job, move, released, write_rows
 from paperdesk.jobs.telling import LogLine, event_of, log
@@ -92,13 +92,14 @@ class BookRows:
         try:
             if claimed.refusal is not None:
                 raise claimed.refusal
-            outcome = self.kind.book(books, job, row, claimed.said, self.prepared)
+            with books.noting():
+                outcome = self.kind.book(books, job, row, claimed.said, self.prepared)
         except Refused as refusal:
             if books.traces() != before:
                 # The writer takes back what it left, and says so.
                 raise
             why = {"error_code": refusal.code, "error_message": str(refusal), "cost_cents": 0}
-            if isinstance(refusal, AlreadyDone):
+            if isinstance(refusal, NothingToDo):
                 return move(row, RowEvent.skip, processed_at=now, warning=None, **why)
             if self.whole:
                 raise NotAllBooked(row.row_number, refusal) from refusal
@@ -159,7 +160,8 @@ class UndoRows:
     def _undo(self, books: Books, job: Job, row: JobRow, now: datetime) -> Counts:
         before = books.traces()
         try:
-            self.kind.undo(books, job, row)
+            with books.noting():
+                self.kind.undo(books, job, row)
         except Refused as refusal:
             if books.traces() != before:
                 raise

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, or_, select, update
 
 from paperdesk.audit.actor import acting, request_id
 from paperdesk.audit.trail import Action, Line, Said, write
 from paperdesk.errors import InvalidState, NotFound
 from paperdesk.jobs.data import checksum, storable
+from paperdesk.jobs.ending import NOT_BOOKED
 from paperdesk.jobs.kinds import BookedKind, Kinds
 from paperdesk.jobs.lifecycle import Counts, JobEvent, RowEvent, job_after
 from paperdesk.jobs.making import checked_row
@@ -24,7 +25,7 @@ from paperdesk.jobs.store import (
     write_rows,
 )
 from paperdesk.jobs.telling import LogLine, log, wake
-from paperdesk.models import Atomicity, Job, JobPhase, JobRow, JobStatus, RowStatus
+from paperdesk.models import Job, JobPhase, JobRow, JobStatus, RowStatus
 
 EDITED: Final = "EDITED"
 Change = Callable[[Connection, Job, datetime], dict[str, Any]]
@@ -85,7 +86,7 @@ class JobChanges:
         kept = storable(data)
         before = row.data
         row.error_code = row.error_message = None
-        checked_row(kind, row_with(row, kept))
+        checked_row(kind, row_with(row, kept), job.options)
         is_good = row.error_code is None
         count(connection, job, _edited(row, job, now, is_good=is_good), now)
         write_rows(connection, [row])
@@ -138,9 +139,10 @@ class JobChanges:
         _check_loaded(job)
         if not job.failed_rows:
             raise InvalidState("No row failed: there is nothing to try again.")
-        whole = job.atomicity is Atomicity.all
-        again = [RowStatus.failed, RowStatus.skipped] if whole else [RowStatus.failed]
-        rows = update(ROWS).where(ROWS.c.job_id == job.id, ROWS.c.status.in_(again))
+        # Of all or nothing also those that were not booked because of another row.
+        waited = (ROWS.c.status == RowStatus.skipped) & (ROWS.c.error_code == NOT_BOOKED)
+        again = or_(ROWS.c.status == RowStatus.failed, waited)
+        rows = update(ROWS).where(ROWS.c.job_id == job.id, again)
         nothing = {"error_code": None, "error_message": None, "processed_at": None}
         changed = connection.execute(
             rows.values(status=RowStatus.pending, attempts=0, **nothing)

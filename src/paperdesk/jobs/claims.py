@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, true, update
 
+from paperdesk.jobs.kinds import FEW
 from paperdesk.jobs.lifecycle import Counts, RowEvent
 from paperdesk.jobs.loading import fail_lost_loads
 from paperdesk.jobs.store import (
@@ -26,8 +27,6 @@ from paperdesk.models import JobRow as Row
 
 BEAT: Final = 5.0
 """Seconds between two signs of life."""
-AT_ONCE: Final = 64
-"""Rows that are claimed and booked together."""
 MOST_ATTEMPTS: Final = 8
 """After so many tries that broke off a row needs somebody's review."""
 BROKE_OFF: Final = "BROKE_OFF"
@@ -36,10 +35,11 @@ _ALONE_AFTER: Final = 3
 
 
 def runnable(connection: Connection) -> list[Any]:
-    """Return id, account, kind, phase and atomicity of each job that workers may go on with."""
+    """Return what workers must know of each job that they may go on with."""
     waits = (JOBS.c.status == JobStatus.pending) & (JOBS.c.phase == JobPhase.preview)
+    of_job = (JOBS.c.id, JOBS.c.user_id, JOBS.c.kind, JOBS.c.name, JOBS.c.phase, JOBS.c.atomicity)
     query = (
-        select(JOBS.c.id, JOBS.c.user_id, JOBS.c.kind, JOBS.c.phase, JOBS.c.atomicity)
+        select(*of_job, JOBS.c.options)
         .where(or_(JOBS.c.status == JobStatus.running, waits))
         .order_by(JOBS.c.id)
     )
@@ -56,7 +56,7 @@ def take_job(connection: Connection, job: Job, lease: str, now: datetime) -> boo
 
 
 def claim(
-    connection: Connection, job_id: str, lease: str, now: datetime
+    connection: Connection, job_id: str, lease: str, now: datetime, at_once: int = FEW
 ) -> tuple[Job | None, list[Row]]:
     """Lease the next rows of a job that runs; return it, None where it is another's turn.
 
@@ -72,7 +72,7 @@ def claim(
             return None, []
         if _others_have_rows(connection, job, lease):
             return None, []
-    limit = None if whole and not undoes else AT_ONCE
+    limit = None if whole and not undoes else FEW if undoes else at_once
     rows = rows_where(
         connection,
         job_id,

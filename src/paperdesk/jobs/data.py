@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from paperdesk.db.exact_json import written
 
-MOST_FIELDS: Final = 64
+MOST_FIELDS: Final = 256
 LONGEST_VALUE: Final = 1024
 _LARGEST_POWER: Final = 64
 

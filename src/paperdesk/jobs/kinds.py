@@ -7,7 +7,7 @@ desk composes a `Kinds` of those that there are.
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from paperdesk.errors import InvalidRequest, Refused
 from paperdesk.ledger.lane.books import Books
@@ -29,12 +29,24 @@ class Outcome(NamedTuple):
     set_aside: Decimal = Decimal(0)
 
 
-class AlreadyDone(Refused):
-    """What a row asks for is there already: it is skipped, and spoils no other."""
+class NothingToDo(Refused):
+    """There is nothing that a row would change: it is skipped, and spoils no other."""
+
+    code = "NO_EFFECT"
+    title = "It changes nothing"
+    status = 409
+
+
+class AlreadyDone(NothingToDo):
+    """What a row asks for is there already."""
 
     code = "ALREADY_DONE"
     title = "It is done already"
     status = 409
+
+
+FEW: Final = 64
+"""Rows at once of a kind whose rows take some time each."""
 
 
 @runtime_checkable
@@ -46,10 +58,15 @@ class BookedKind(Protocol):
         """What requests call it."""
         ...
 
-    def check(self, data: Any) -> Any:
+    @property
+    def at_once(self) -> int:
+        """How many rows are claimed and booked together; other commands wait meanwhile."""
+        ...
+
+    def check(self, data: Any, told: Any) -> Any:
         """Return what a row says, typed. Raises Refused, with the field and what is wrong of it.
 
-        Called outside of every transaction, perhaps in a thread.
+        `told` are the job's options. Called outside of every transaction, perhaps in a thread.
         """
         ...
 
@@ -67,8 +84,8 @@ class BookedKind(Protocol):
     def book(self, books: Books, job: Job, row: JobRow, said: Any, prepared: Any) -> Outcome:
         """Book a row, of which `check` returned `said`, under its `idempotency_key`.
 
-        Raises Refused, and has changed nothing then: the row fails alone. Raises AlreadyDone where
-        it is booked already.
+        Raises Refused, and has changed nothing then: the row fails alone. Raises NothingToDo where
+        it would change nothing, AlreadyDone where it is booked already.
         """
         ...
 
@@ -135,8 +152,11 @@ class GivenTask(TaskKind, Protocol):
         """How many rows a job of it may have."""
         ...
 
-    def check(self, data: Any) -> Any:
-        """Return what a row says, typed. Raises Refused, with the field and what is wrong of it."""
+    def check(self, data: Any, told: Any) -> Any:
+        """Return what a row says, typed. Raises Refused, with the field and what is wrong of it.
+
+        `told` are the job's options.
+        """
         ...
 
 

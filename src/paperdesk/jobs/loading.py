@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, delete, or_, select
 
 from paperdesk.clock import Clock
 from paperdesk.db.engine import Database
@@ -22,11 +22,13 @@ from paperdesk.jobs.lifecycle import Counts, JobEvent, counts_of, job_after
 from paperdesk.jobs.store import (
     JOBS,
     LEASE,
+    ROWS,
     change_job,
     count,
     database_time,
     insert_rows,
     locked_job,
+    rows_where,
 )
 from paperdesk.jobs.telling import LogLine, log, wake
 from paperdesk.models import Job, JobMode, JobPhase, JobRow, JobStatus, LogLevel
@@ -52,12 +54,21 @@ class Load:
         self._job = job
         self._lease = job.lease
 
-    async def add(self, rows: Sequence[JobRow], *, is_last: bool) -> None:
-        """Store more rows; after the last ones the job is ready.
+    async def add(self, rows: Sequence[JobRow], *, is_last: bool, **changes: Any) -> None:
+        """Store more rows, and change the job besides; after the last ones it is ready.
 
         Raises InvalidState where somebody deleted or cancelled it meanwhile.
         """
-        await self._do(partial(add_rows, rows=rows, is_last=is_last))
+        await self._do(partial(add_rows, rows=rows, is_last=is_last, **changes))
+
+    async def tell(self, done: int, total: int) -> None:
+        """Note how far its file is read, in bytes: it is alive. Raises InvalidState as `add`."""
+        await self._do(partial(_note_progress, done=done, total=total))
+
+    async def clear(self) -> None:
+        """Delete all rows that were stored. Raises InvalidState as `add`."""
+        while self._job.total_rows:
+            await self._do(_delete_some)
 
     @asynccontextmanager
     async def or_give_up(self) -> AsyncGenerator[None]:
@@ -96,18 +107,40 @@ class Load:
 
 
 def add_rows(
-    connection: Connection, job: Job, now: datetime, *, rows: Sequence[JobRow], is_last: bool
+    connection: Connection,
+    job: Job,
+    now: datetime,
+    *,
+    rows: Sequence[JobRow],
+    is_last: bool,
+    **changes: Any,
 ) -> None:
     """Store rows of a locked job that is being loaded; after the last ones it is ready."""
     for row in rows:
         vars(row).update(job_id=job.id, idempotency_key=f"job:{job.id}:{row.row_number}")
-    insert_rows(connection, rows)
+    if rows:
+        insert_rows(connection, rows)
     counts = sum((counts_of(row.status, row.cost_cents) for row in rows), Counts())
-    changes = _ready(job, now) if is_last else _lease(connection, now)
+    changes |= _ready(job, now) if is_last else _lease(connection, now)
     count(connection, job, counts, now, total_rows=job.total_rows + len(rows), **changes)
     if is_last:
         log(connection, job, [LogLine(f"It was made, with {job.total_rows:,} rows.")], now)
         wake(connection)
+
+
+def _note_progress(
+    connection: Connection, job: Job, now: datetime, *, done: int, total: int
+) -> None:
+    change_job(connection, job, now, steps_done=done, steps_total=total, **_lease(connection, now))
+
+
+def _delete_some(connection: Connection, job: Job, now: datetime) -> None:
+    """Delete the last rows of a locked job that is being loaded."""
+    rows = rows_where(connection, job.id, limit=STRETCH, backwards=True)
+    counts = sum((counts_of(row.status, row.cost_cents) for row in rows), Counts())
+    connection.execute(delete(ROWS).where(ROWS.c.id.in_([row.id for row in rows])))
+    left = job.total_rows - len(rows)
+    count(connection, job, -counts, now, total_rows=left, **_lease(connection, now))
 
 
 def fail_lost_loads(connection: Connection, now: datetime, *, every: bool) -> None:
@@ -120,7 +153,7 @@ def fail_lost_loads(connection: Connection, now: datetime, *, every: bool) -> No
 
 def _ready(job: Job, now: datetime) -> dict[str, Any]:
     """Return what changes of a job once all its rows are there."""
-    free = {"lease": None, "leased_until": None}
+    free = {"lease": None, "leased_until": None, "steps_done": None, "steps_total": None}
     if job.mode is JobMode.auto:
         return free | {"status": JobStatus.running, "phase": JobPhase.run, "started_at": now}
     return free | {"phase": JobPhase.preview if job.previewed_at is None else JobPhase.run}

@@ -79,10 +79,10 @@ async def made_before(database: Database, asked: Asked) -> Job | None:
     return earlier
 
 
-def checked_row(kind: BookedKind | GivenTask, row: JobRow) -> Any:
+def checked_row(kind: BookedKind | GivenTask, row: JobRow, told: Any) -> Any:
     """Return what a row says, typed; where it cannot be, note in the row why and return None."""
     try:
-        return kind.check(row.data)
+        return kind.check(row.data, told)
     except Refused as refusal:
         row.error_code, row.error_message = refusal.code, str(refusal)
         return None
@@ -107,14 +107,14 @@ def new_row(number: int, data: Any, now: datetime, line: int | None = None) -> J
     )
 
 
-def _read(kind: Kind, given: Iterable[Any], now: datetime) -> tuple[list[JobRow], bool]:
+def _read(kind: Kind, given: Iterable[Any], told: Any, now: datetime) -> tuple[list[JobRow], bool]:
     """Return the rows, those that cannot be understood failed, and whether they are ordered."""
     rows = [new_row(number, data, now) for number, data in enumerate(given, 1)]
     if not isinstance(kind, BookedKind | GivenTask):
         return rows, True
     said: list[Any] = []
     for row in rows:
-        terms = checked_row(kind, row)
+        terms = checked_row(kind, row, told)
         if row.error_code is None:
             said.append(terms)
         else:
@@ -132,7 +132,7 @@ async def make(database: Database, clock: Clock, asked: Asked, given: Sequence[A
     if terms.atomicity is Atomicity.all and len(given) > MOST_OF_ALL:
         raise too_many_of_all(f"{len(given):,}")
     # In a thread: a hundred thousand rows must not keep everybody else waiting.
-    rows, is_ordered = await asyncio.to_thread(_read, asked.kind, given, now)
+    rows, is_ordered = await asyncio.to_thread(_read, asked.kind, given, asked.options, now)
     name = terms.name or _title(asked) or f"{terms.kind} of {len(rows):,} rows"
     job = new_job(asked, name, now, is_ordered=is_ordered)
     made = await begin(database, job, rows[:STRETCH], now, total=len(rows))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,16 +12,13 @@ from paperdesk.db.types import EXACT
 from paperdesk.errors import Refused
 from paperdesk.jobs.booking import Claimed
 from paperdesk.jobs.claims import take_job
-from paperdesk.jobs.kinds import AlreadyDone, BookedKind
+from paperdesk.jobs.kinds import BookedKind, NothingToDo
 from paperdesk.jobs.lifecycle import Counts, RowEvent
 from paperdesk.jobs.store import ROWS, cents, count, locked_job, move, rows_where, write_rows
 from paperdesk.jobs.telling import LogLine, log
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.rehearsing import Rehearsal
 from paperdesk.models import Job, JobPhase, JobRow, JobStatus, RowStatus
-
-AT_ONCE: Final = 64
-"""Rows estimated at once: the event loop waits meanwhile on PostgreSQL."""
 
 
 @dataclass(slots=True)
@@ -43,14 +40,25 @@ class Estimate:
 
 
 def next_rows(
-    connection: Connection, job_id: str, lease: str, after: int, now: datetime
+    connection: Connection, job_id: str, lease: str, after: int, at_once: int, now: datetime
 ) -> list[JobRow] | None:
     """Return the next rows to be estimated; None where that is not this worker's to do."""
     job = _mine(connection, job_id, lease, now)
     if job is None:
         return None
     waits = (ROWS.c.row_number > after, ROWS.c.status == RowStatus.pending)
-    return rows_where(connection, job_id, *waits, limit=AT_ONCE)
+    return rows_where(connection, job_id, *waits, limit=at_once)
+
+
+def model_of(found: Any) -> Job:
+    """Return a job that was found in the queue, as kinds are given it."""
+    return Job(
+        id=found.id,
+        user_id=found.user_id,
+        kind=found.kind,
+        name=found.name,
+        options=found.options,
+    )
 
 
 def estimates(
@@ -110,7 +118,7 @@ def write_estimates(
 
 
 def _what_of(refusal: Refused) -> str:
-    if isinstance(refusal, AlreadyDone):
+    if isinstance(refusal, NothingToDo):
         return f"It would be skipped: {refusal}"
     return f"As things are it would be refused: {refusal}"
 

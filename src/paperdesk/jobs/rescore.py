@@ -45,7 +45,7 @@ class Rescore:
         self._clock = clock
         self._standing = standing
 
-    def check(self, data: Any) -> RescoreRow:
+    def check(self, data: Any, told: Any) -> RescoreRow:  # noqa: ARG002 - it has no file
         """Return which domain a row names. Raises InvalidRequest."""
         return read_row(RescoreRow, data)
 

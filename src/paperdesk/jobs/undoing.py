@@ -5,15 +5,17 @@ its own fee comes back as a movement of the kind `fee` above zero; so cash is, t
 what it would be had the trade never been.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import aliased
 
 from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import InvalidState
+from paperdesk.ledger.cash import OWN_PREFIX
 from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.fills import book_without_order, parts_of
 from paperdesk.ledger.holdings import closes
@@ -32,6 +34,8 @@ from paperdesk.models import (
 from paperdesk.orders import linked
 
 SOURCE: Final = "undo"
+UNDONE: Final = ":undone"
+"""What follows the desk's own key of an entry in the key of the one that takes it back."""
 _ZERO: Final = Decimal(0)
 
 
@@ -49,14 +53,22 @@ def undo_order(books: Books, account_id: str, order_id: str, now: datetime, why:
 
 
 def undo_trades(
-    books: Books, account_id: str, trades: Sequence[Trade], now: datetime, why: str
+    books: Books,
+    account_id: str,
+    trades: Sequence[Trade],
+    now: datetime,
+    why: str,
+    ids: Mapping[str, str] | None = None,
 ) -> None:
-    """Take back trades, given the last one first. Raises Refused, and has changed nothing then."""
+    """Take back trades, given the last one first. Raises Refused, and has changed nothing then.
+
+    `ids` says, by a trade's own, which id the opposite trade is to have, where that matters.
+    """
     account = books.account(account_id)
     for trade in trades:
         _check_same_shares(books, trade)
     with account.whole():
-        returned = [_undo(account, trade, now, why) for trade in trades]
+        returned = [_undo(account, trade, now, why, (ids or {}).get(trade.id)) for trade in trades]
     for trade, fee in zip(trades, returned, strict=True):
         side = "bought" if trade.side is Side.buy else "sold"
         says = f"{plain(trade.quantity)} {trade.ticker}, {side} at {plain(trade.price)}"
@@ -66,7 +78,9 @@ def undo_trades(
         books.note(Line(Action.trade_undone, message, account_id, trade.id, before, after))
 
 
-def _undo(account: AccountBook, trade: Trade, now: datetime, why: str) -> Decimal:
+def _undo(
+    account: AccountBook, trade: Trade, now: datetime, why: str, trade_id: str | None
+) -> Decimal:
     """Book the opposite of a trade, and return what came back beside it: its fee."""
     before = account.cash
     paid = trade.value + trade.fee if trade.side is Side.buy else trade.fee - trade.value
@@ -82,7 +96,9 @@ def _undo(account: AccountBook, trade: Trade, now: datetime, why: str) -> Decima
             source=SOURCE,
             strategy=trade.strategy,
             lots=_own_lot(account, trade, opposite, part),
+            trade_id=trade_id,
         )
+        trade_id = None
     # With the fee whatever two parts were rounded to: what was paid comes back, to the last digit.
     missing = paid - (account.cash - before)
     if missing:
@@ -113,8 +129,15 @@ def _with_successors(books: Books, account_id: str, order_id: str) -> list[Order
 
 def _check_same_shares(books: Books, trade: Trade) -> None:
     """Raise InvalidState where a split, a new symbol or a reset came after a trade."""
+    back = aliased(PositionAdjustment)
+    taken_back = exists().where(
+        back.user_id == PositionAdjustment.user_id, back.key == PositionAdjustment.key + UNDONE
+    )
     adjusted = select(PositionAdjustment.id).where(
         PositionAdjustment.user_id == trade.user_id,
+        # Neither what was taken back since, nor what took it back.
+        PositionAdjustment.key.not_like(f"{OWN_PREFIX}%{UNDONE}"),
+        ~taken_back,
         PositionAdjustment.sequence > trade.sequence,
         or_(
             PositionAdjustment.ticker == trade.ticker,

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from paperdesk.errors import InvalidRequest, UnknownTicker
 from paperdesk.ids import new_id
-from paperdesk.jobs.kinds import AlreadyDone, Outcome
+from paperdesk.jobs.kinds import FEW, AlreadyDone, Outcome
 from paperdesk.ledger.lane.books import Books
 from paperdesk.market.feed import Market
 from paperdesk.market.tickers import parse_ticker
@@ -39,6 +39,7 @@ class ImportWatchlist:
     """Tickers. One that is on the list already is skipped, and the list keeps its order."""
 
     name = "import_watchlist"
+    at_once = FEW
 
     def __init__(self, market: Market) -> None:
         self._market = market
@@ -50,7 +51,7 @@ class ImportWatchlist:
             raise InvalidRequest("original_command: name tickers, such as AAPL, MSFT NVDA.")
         return list(rows)
 
-    def check(self, data: Any) -> Wanted:
+    def check(self, data: Any, told: Any) -> Wanted:  # noqa: ARG002 - nothing is told of a list
         """Return what a row asks for: it is a ticker, or has one. Raises InvalidRequest."""
         if isinstance(data, str):
             return Wanted(_ticker(data, "row"))

@@ -164,7 +164,9 @@ class Worker:
 
     async def _book(self, found: Any, kind: BookedKind) -> bool:
         job, rows = await self._in_transaction(
-            lambda connection, now: claims.claim(connection, found.id, self._lease, now)
+            lambda connection, now: claims.claim(
+                connection, found.id, self._lease, now, kind.at_once
+            )
         )
         if job is None:
             return False
@@ -179,7 +181,7 @@ class Worker:
         if whole and job.failed_rows:
             await self._give_up(job.id, None)
             return True
-        claimed, prepared = await self._ready(kind, rows)
+        claimed, prepared = await self._ready(kind, rows, job.options)
         command = BookRows(
             job.user_id, job.id, self._lease, kind, claimed, prepared, self._clock, whole
         )
@@ -192,9 +194,11 @@ class Worker:
             self._not_before[job.id] = time.monotonic() + _PAUSE
         return True
 
-    async def _ready(self, kind: BookedKind, rows: list[JobRow]) -> tuple[list[Claimed], Any]:
+    async def _ready(
+        self, kind: BookedKind, rows: list[JobRow], told: Any
+    ) -> tuple[list[Claimed], Any]:
         """Return rows with what they say, and what the kind prepared for them."""
-        claimed = [_read(kind, row) for row in rows]
+        claimed = [_read(kind, row, told) for row in rows]
         good = [each.said for each in claimed if each.refusal is None]
         return claimed, await kind.prepare(good)
 
@@ -205,7 +209,7 @@ class Worker:
             self._previews[job.id] = preview
         rows = await self._in_transaction(
             lambda connection, now: previewing.next_rows(
-                connection, job.id, self._lease, preview.after, now
+                connection, job.id, self._lease, preview.after, kind.at_once, now
             )
         )
         if rows is None:
@@ -213,8 +217,8 @@ class Worker:
             return False
         found: list[previewing.Estimate] = []
         if rows:
-            claimed, prepared = await self._ready(kind, rows)
-            model = Job(id=job.id, user_id=job.user_id, kind=job.kind)
+            claimed, prepared = await self._ready(kind, rows, job.options)
+            model = previewing.model_of(job)
             found = await preview.rehearsal.run(
                 lambda books: previewing.estimates(books, kind, model, claimed, prepared)
             )
@@ -275,7 +279,7 @@ class Worker:
         await tell()
         result, refusal = dict[str, Any](), None
         try:
-            said = kind.check(row.data) if isinstance(kind, GivenTask) else None
+            said = kind.check(row.data, job.options) if isinstance(kind, GivenTask) else None
             result = await kind.run(job, said, tell)
         except PaperdeskError as error:
             refusal = error
@@ -336,8 +340,8 @@ class Worker:
         return result
 
 
-def _read(kind: BookedKind, row: JobRow) -> Claimed:
+def _read(kind: BookedKind, row: JobRow, told: Any) -> Claimed:
     try:
-        return Claimed(row, kind.check(row.data))
+        return Claimed(row, kind.check(row.data, told))
     except Refused as refusal:
         return Claimed(row, None, refusal)

@@ -88,15 +88,18 @@ def book_without_order(
     set_aside: SetAside = NOTHING_SET_ASIDE,
     strategy: str | None = None,
     lots: Sequence[int] | None = None,
+    trade_id: str | None = None,
 ) -> Trade:
     """Book a trade that no order asked for, such as the sale of a fraction that a split left.
 
-    `set_aside` is what is there for it, `lots` those that it shall close. Raises what `book_fill`
-    raises.
+    `set_aside` is what is there for it, `lots` those that it shall close, `trade_id` the id that it
+    is to have, if that is no new one. Raises what `book_fill` raises.
     """
     fill = fill_of(account, ticker, side, quantity, price, _ZERO, now, set_aside, lots)
     trade = trade_of(fill, ticker, side, quantity, price, _ZERO, now)
     vars(trade).update(source=source, strategy=strategy)
+    if trade_id is not None:
+        vars(trade)["id"] = trade_id
     account.enter(trade, now, {ticker: fill.after})
     return trade
 

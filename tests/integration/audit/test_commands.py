@@ -224,7 +224,7 @@ async def claimed(desk: TradingDesk, kind: Basket) -> BookRows:
     async with desk.database.write() as session:
         connection = await session.connection()
         _, rows = await connection.run_sync(claim, made.job.id, "lease", desk.clock.now())
-    ready = [Claimed(each, kind.check(each.data)) for each in rows]
+    ready = [Claimed(each, kind.check(each.data, None)) for each in rows]
     return BookRows("default", made.job.id, "lease", kind, ready, {}, desk.clock)
 
 

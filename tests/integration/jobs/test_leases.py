@@ -14,7 +14,7 @@ from paperdesk.jobs import claims
 from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.booking import BookRows, Claimed
 from paperdesk.jobs.changing import JobChanges
-from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.kinds import FEW, Kinds
 from paperdesk.jobs.lifecycle import JobEvent
 from paperdesk.jobs.making import Asked, make
 from paperdesk.jobs.schemas import JobTerms
@@ -49,7 +49,7 @@ class Workers:
         return rows
 
     async def book(self, job: str, lease: str, rows: list[JobRow]) -> None:
-        ready = [Claimed(row, self.kind.check(row.data)) for row in rows]
+        ready = [Claimed(row, self.kind.check(row.data, None)) for row in rows]
         command = BookRows("default", job, lease, self.kind, ready, {}, self.desk.clock)
         await self.desk.ledger.submit(command)
 
@@ -135,7 +135,7 @@ async def test_rows_that_were_claimed_before_a_job_was_stopped_are_put_back(
 
 
 async def test_an_undo_takes_away_what_a_worker_still_has(workers: Workers) -> None:
-    job = await workers.make(*[buy(quantity="0.1")] * (claims.AT_ONCE + 1))
+    job = await workers.make(*[buy(quantity="0.1")] * (FEW + 1))
     await workers.book(job, "worker", await workers.claim(job, "worker"))
     late = await workers.claim(job, "late")
     assert len(late) == 1
@@ -144,7 +144,7 @@ async def test_an_undo_takes_away_what_a_worker_still_has(workers: Workers) -> N
     # At once: nobody waits for a worker that may be gone.
     assert (await workers.statuses(job))[-1] == "pending"
     await workers.book(job, "late", late)
-    assert await workers.trades() == claims.AT_ONCE
+    assert await workers.trades() == FEW
 
 
 async def test_a_sign_of_life_keeps_a_lease(workers: Workers) -> None:
@@ -181,22 +181,22 @@ async def test_a_row_that_breaks_off_again_and_again_needs_a_review(workers: Wor
 
 
 async def test_several_workers_share_what_has_no_order(workers: Workers) -> None:
-    job = await workers.make(*[buy(quantity="0.1")] * (claims.AT_ONCE + 6))
+    job = await workers.make(*[buy(quantity="0.1")] * (FEW + 6))
     one = await workers.claim(job, "one")
     other = await workers.claim(job, "other")
-    assert (len(one), len(other)) == (claims.AT_ONCE, 6)
+    assert (len(one), len(other)) == (FEW, 6)
     await workers.book(job, "other", other)
     await workers.book(job, "one", one)
     assert set(await workers.statuses(job)) == {"completed"}
 
 
 async def test_what_has_an_order_is_taken_by_one_worker_at_a_time(workers: Workers) -> None:
-    job = await workers.make(*[buy(), sell()] * claims.AT_ONCE)
+    job = await workers.make(*[buy(), sell()] * FEW)
     one = await workers.claim(job, "one")
     assert await workers.claim(job, "other") == []
     await workers.book(job, "one", one)
     assert await workers.claim(job, "other") == []
-    assert len(await workers.claim(job, "one")) == claims.AT_ONCE
+    assert len(await workers.claim(job, "one")) == FEW
 
 
 async def test_a_worker_that_stops_leaves_everything_to_others(workers: Workers) -> None:

@@ -182,7 +182,7 @@ async def test_a_closed_desk_stores_no_scores(desk: DeskClient, stocks: SlowStoc
     async with desk.app.state.database.read() as session:
         found = await session.get_one(Job, job_id)
     with pytest.raises(ReadOnly):
-        await kind.run(found, kind.check({}), told)
+        await kind.run(found, kind.check({}, None), told)
     assert stocks.asked == []
 
 

@@ -10,7 +10,7 @@ from paperdesk.errors import UnknownTicker
 from paperdesk.jobs.basket.command import parse_command
 from paperdesk.jobs.basket.expanding import Situation, expand, tickers_to_price
 from paperdesk.jobs.basket.schemas import BasketRow
-from paperdesk.jobs.kinds import Outcome
+from paperdesk.jobs.kinds import FEW, Outcome
 from paperdesk.jobs.reading import read_row
 from paperdesk.jobs.undoing import undo_order
 from paperdesk.ledger.lane.books import Books
@@ -38,6 +38,7 @@ class Basket:
     """Orders. A row is completed once its order is accepted: one that rests goes on by itself."""
 
     name = "basket"
+    at_once = FEW
 
     def __init__(self, database: Database, ledger: Ledger, market: Market, venue: Venue) -> None:
         self._database = database
@@ -57,7 +58,7 @@ class Basket:
         prices = {quote.ticker: quote.price for quote in quotes}
         return list(expand(asked, Situation(watchlist, held, account.buying_power, prices)))
 
-    def check(self, data: Any) -> Wanted:
+    def check(self, data: Any, told: Any) -> Wanted:  # noqa: ARG002 - it has no file
         """Return what a row asks for. Raises InvalidRequest."""
         row = read_row(BasketRow, data)
         return Wanted(row.terms(), row.strategy, row.note)

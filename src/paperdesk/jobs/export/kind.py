@@ -37,7 +37,7 @@ class Export:
         self._clock = clock
         self._turn = Lock()
 
-    def check(self, data: Any) -> ExportRow:
+    def check(self, data: Any, told: Any) -> ExportRow:  # noqa: ARG002 - it has no file
         """Return what a row asks for. Raises InvalidRequest."""
         return read_row(ExportRow, data)
 

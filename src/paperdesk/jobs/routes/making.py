@@ -21,8 +21,10 @@ from paperdesk.errors import (
     UnknownOutcome,
     UnknownTicker,
 )
+from paperdesk.imports.model import Question, UnreadableFile
 from paperdesk.jobs.kinds import GivenTask, Kinds, SpokenKind, TaskKind
 from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
+from paperdesk.jobs.routes import uploading
 from paperdesk.jobs.schemas import JobAnswer, JobRequest
 from paperdesk.jobs.telling import event_of
 from paperdesk.models import Atomicity
@@ -38,11 +40,16 @@ _REFUSED: Final = (
     PriceUnavailable,
     IdempotencyMismatch,
     UnknownOutcome,
+    Question,
+    UnreadableFile,
 )
 _BODY: Final = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": JobRequest.model_json_schema()}},
+        "content": {
+            "application/json": {"schema": JobRequest.model_json_schema()},
+            uploading.MEDIA_TYPE: {"schema": uploading.form_schema()},
+        },
     }
 }
 
@@ -55,14 +62,18 @@ _BODY: Final = {
     responses=replayable(201) | problems(*WITH_BODY, *_REFUSED),
 )
 async def create_job(request: Request) -> Response:
-    """Make a job of rows, or of a command that they are made of.
+    """Make a job of rows, of a command that they are made of, or of a broker's file.
 
     A row that cannot be understood is kept, and fails alone. In mode confirm the rows are estimated
     first, and booked when the job is started; in mode auto they are booked at once. With an
-    idempotency key the request may be sent again: it gets the first job, as it is now.
+    idempotency key the request may be sent again: it gets the first job, as it is now. The rows of
+    a file are loaded after the answer: see `phase`.
     """
-    check_media_type(request.headers.get("content-type"))
     account = await current_account(request)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == uploading.MEDIA_TYPE:
+        return _reply(await uploading.make_of_file(request, account))
+    check_media_type(request.headers.get("content-type"))
     body = await _read(await request.body())
     kinds: Kinds = request.app.state.job_kinds
     key = only_key(request)
@@ -79,6 +90,10 @@ async def create_job(request: Request) -> Response:
         made = Made(earlier, replayed=True)
     else:
         made = await _made(request, asked, await _rows(asked, body.rows))
+    return _reply(made)
+
+
+def _reply(made: Made) -> Response:
     return Reply(
         JobAnswer.model_validate(made.job), 201, headers=replay_headers(replayed=made.replayed)
     )

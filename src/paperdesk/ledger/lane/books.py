@@ -4,7 +4,8 @@ A command sees and changes money through here alone. What it changes is written 
 settled, or before a query that may want to see it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -61,6 +62,8 @@ class Books:
         self._writes = 0
         self._quiet = 0
         self._lines: list[Line] = []
+        self.seen: set[object] = set()
+        """What commands of a batch note for those after them; a rehearsal keeps it throughout."""
 
     @cached_property
     def session(self) -> Session:
@@ -222,6 +225,16 @@ class Books:
     def note(self, line: Line) -> None:
         """Tell the audit trail what a command did. It is written with the batch."""
         self._lines.append(line)
+
+    @contextmanager
+    def noting(self) -> Generator[None]:
+        """Drop what is noted within, where that raises."""
+        before = len(self._lines)
+        try:
+            yield
+        except BaseException:
+            del self._lines[before:]
+            raise
 
     def noted(self) -> list[Line]:
         """Return what was noted since this was last asked."""

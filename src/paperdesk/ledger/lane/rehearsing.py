@@ -27,6 +27,7 @@ class Rehearsal:
         self._database = database
         self.account = account
         self._inserted: Inserted = set()
+        self._seen: set[object] = set()
 
     async def run(self, command: Callable[[Books], T]) -> T:
         """Run a command on the account as those before it would have left it.
@@ -38,6 +39,7 @@ class Rehearsal:
 
     def _run(self, connection: Connection, command: Callable[[Books], T]) -> T:
         books = _UnwrittenBooks(connection, self.account, self._inserted)
+        books.seen = self._seen
         result = command(books)
         self.account = books.left()
         return result

@@ -170,6 +170,8 @@ def keys_used(
     connection: Connection, account_ids: Collection[str], keys: Collection[str]
 ) -> list[tuple[str, str]]:
     """Return which (account, client_order_id) of these accounts and keys an order has."""
+    if not keys:
+        return []
     accounts, keys = padded(account_ids), padded(keys)
     found = _used(len(accounts), len(keys)).rows(connection, accounts + keys)
     return [(account_id, key) for account_id, key in found]

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from paperdesk.audit.trail import Action, Line
-from paperdesk.db.types import EXACT, MONEY_SCALE, format_utc
 from paperdesk.errors import IdempotencyMismatch, InvalidRequest, Refused
 from paperdesk.ledger.fills import fill_of, parts_of
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
+from paperdesk.ledger.past_fills import enter_past_fill
 from paperdesk.ledger.replay.past_trades import BadRow, PastTrade
-from paperdesk.models import Side
 
 SOURCE = "replay"
 
@@ -108,27 +107,16 @@ def _book(account: AccountBook, trade: PastTrade) -> None:
         trade.fee,
         trade.executed_at,
     )
-    quantity, price, fee = trade.units
-    account.enter_plain(
-        (
-            trade.id,
-            trade.account,
-            None,
-            trade.ticker,
-            trade.side,
-            quantity,
-            price,
-            int(EXACT.scaleb(fill.value, MONEY_SCALE)),
-            fee,
-            int(EXACT.scaleb(fill.realized_pnl, MONEY_SCALE)),
-            SOURCE,
-            trade.strategy,
-            trade.moment,
-        ),
+    enter_past_fill(
+        account,
+        fill,
+        trade.ticker,
+        trade.side,
+        trade.units,
+        trade.fee,
         trade.executed_at,
-        cash=(fill.value if trade.side is Side.sell else -fill.value) - trade.fee,
-        fee=trade.fee,
-        realized_pnl=fill.realized_pnl,
-        holding=fill.after,
-        lots=(fill.method, fill.opened_at and format_utc(fill.opened_at), fill.closed),
+        trade_id=trade.id,
+        source=SOURCE,
+        strategy=trade.strategy,
+        moment=trade.moment,
     )

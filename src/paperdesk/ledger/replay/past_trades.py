@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from paperdesk.db.types import EXACT, MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, format_utc
 from paperdesk.errors import InvalidRequest
+from paperdesk.ids import id_of, uuid_of
 from paperdesk.ledger import booking
 from paperdesk.market.tickers import parse_ticker
 from paperdesk.models import Side
@@ -108,7 +109,7 @@ class RowReader:
             return BadRow(line, field, str(error))
         moment = format_utc(executed_at)
         if own_id:
-            trade_id = _id_of_text(f"{account}\0{own_id}")
+            trade_id = id_of(f"{account}\0{own_id}")
         elif identity:
             trade_id = identity
         else:
@@ -127,7 +128,7 @@ class RowReader:
         """Return the id that a row keeps when it is corrected; `said` is what stands in it."""
         if isinstance(trade, PastTrade):
             return trade.id
-        return _id_of_text(f"{self._account}\0{self._batch}\0{trade.line}\0{said!r}")
+        return id_of(f"{self._account}\0{self._batch}\0{trade.line}\0{said!r}")
 
     def _identity(self, text: str) -> str:
         if not _UUID.fullmatch(text):
@@ -165,19 +166,7 @@ class RowReader:
         else:
             self._seen.add(key)
         milliseconds = int(executed_at.timestamp() * 1000) & _48_BITS
-        return _uuid(milliseconds << 80 | int.from_bytes(digest[-10:]), 7)
-
-
-def _id_of_text(text: str) -> str:
-    """Return a UUIDv8 of what tells a row from all others, whatever else it says."""
-    return _uuid(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]), 8)
-
-
-def _uuid(bits: int, version: int) -> str:
-    """Return 128 bits as a UUID, six of them replaced by the version and the variant."""
-    d = f"{bits:032x}"
-    variant = "89ab"[int(d[16], 16) & 3]
-    return f"{d[:8]}-{d[8:12]}-{version}{d[13:16]}-{variant}{d[17:20]}-{d[20:]}"
+        return uuid_of(milliseconds << 80 | int.from_bytes(digest[-10:]), 7)
 
 
 def _side(text: str) -> Side:

@@ -1,0 +1,82 @@
+"""Under which name a row is booked: so the same row is found again, in whatever file it comes.
+
+A row's name follows from its key. What was undone, or left behind by a reset of the account, does
+not stand any more: then the row is booked once more, under the next name.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import func, select
+
+from paperdesk.ids import id_of
+from paperdesk.jobs.undoing import UNDONE
+from paperdesk.ledger.cash import OWN_PREFIX
+from paperdesk.ledger.lane import rows
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import CashMovement, CashMovementKind, PositionAdjustment, Trade
+
+PREFIX: Final = f"{OWN_PREFIX}import:"
+
+
+def trade_id(account_id: str, name: str) -> str:
+    """Return the id of the trade that is booked under a name."""
+    return id_of(f"{account_id}\0{name}")
+
+
+class Names:
+    """Finds names that are free, for the rows of a stretch in the books of one batch."""
+
+    def __init__(self, books: Books, account_id: str, keys: Collection[str]) -> None:
+        self._books = books
+        self._account_id = account_id
+        self._taken = self._found([PREFIX + key for key in keys])
+
+    def free(self, key: str) -> str | None:
+        """Return the name to book a row with this key under; None where one stands already."""
+        first = PREFIX + key
+        if (self._account_id, key) in self._books.seen:
+            return None
+        if first not in self._taken:
+            return first
+        name, number = first, 1
+        while not self._stands(name):
+            number += 1
+            name = f"{first}:{number}"
+            if not self._found([name]):
+                return name
+        return None
+
+    def booked(self, key: str) -> None:
+        """Note that a row with this key is booked, for those of the batch after it."""
+        self._books.seen.add((self._account_id, key))
+
+    def _found(self, names: Collection[str]) -> set[str]:
+        connection = self._books.connection
+        by_id = {trade_id(self._account_id, name): name for name in names}
+        found = {by_id[each] for each in rows.trades_by_id(connection, by_id)}
+        entered = rows.entry_keys_used(connection, [self._account_id], names)
+        return found.union(name for _, name in entered)
+
+    def _stands(self, name: str) -> bool:
+        if self._found([name + UNDONE]):
+            return False
+        session, mine = self._books.session, self._account_id
+        reset = session.scalar(
+            select(func.max(CashMovement.sequence)).where(
+                CashMovement.user_id == mine, CashMovement.kind == CashMovementKind.adjustment
+            )
+        )
+        sequences = [
+            session.scalar(query)
+            for query in (
+                select(Trade.sequence).where(Trade.id == trade_id(mine, name)),
+                select(CashMovement.sequence).where(
+                    CashMovement.user_id == mine, CashMovement.key == name
+                ),
+                select(PositionAdjustment.sequence).where(
+                    PositionAdjustment.user_id == mine, PositionAdjustment.key == name
+                ),
+            )
+        ]
+        return max(each for each in sequences if each is not None) > (reset or 0)

@@ -1,0 +1,164 @@
+"""POST /api/jobs with a file: a form of several parts, which is streamed to the disk."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, BinaryIO, Final, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from paperdesk.api.codec import parse_json
+from paperdesk.api.idempotency import only_key
+from paperdesk.api.problems import describe
+from paperdesk.clock import Clock
+from paperdesk.errors import Busy, InvalidRequest
+from paperdesk.jobs.history.kind import ImportTrades
+from paperdesk.jobs.history.loading import HistoryFile, Loader
+from paperdesk.jobs.history.schemas import ImportOptions
+from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.making import Asked, Made, begin, made_before, new_job
+from paperdesk.jobs.schemas import JobTerms
+from paperdesk.jobs.telling import event_of
+
+MEDIA_TYPE: Final = "multipart/form-data"
+BODY_LIMIT: Final = 4 * 1024 * 1024 * 1024
+FILE: Final = "file"
+_MOST_FIELDS: Final = 32
+_LARGEST_FIELD: Final = 64 * 1024
+_LONGEST_NAME: Final = 128
+_BLOCK: Final = 1 << 20
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def form_schema() -> dict[str, Any]:
+    """Return what a form may have, for the documentation."""
+    fields = {
+        **JobTerms.model_json_schema()["properties"],
+        **ImportOptions.model_json_schema()["properties"],
+        FILE: {"type": "string", "format": "binary", "description": "The broker's file"},
+    }
+    return {"type": "object", "properties": fields, "required": [FILE]}
+
+
+async def make_of_file(request: Request, account: str) -> Made:
+    """Make a job of an uploaded file; its rows are loaded by and by.
+
+    Raises InvalidRequest, Question or UnreadableFile for what cannot be read, Busy where the disk
+    has no room for it.
+    """
+    state = request.app.state
+    clock: Clock = state.market.clock
+    async with _form(request) as form:
+        upload, terms, told = _parts(form)
+        kinds: Kinds = state.job_kinds
+        kind = kinds.named(terms.kind)
+        if not isinstance(kind, ImportTrades):
+            raise InvalidRequest(f"file: a {terms.kind} takes none. Send its rows as JSON.")
+        file = upload.file
+        size, sha256 = await asyncio.to_thread(_measure, file)
+        key = only_key(request)
+        said = [terms.model_dump(mode="json"), told.model_dump(mode="json"), sha256]
+        asked = Asked(
+            account,
+            terms,
+            kind,
+            key=key,
+            request_sha256=hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest(),
+            file_name=_file_name(upload.filename),
+            file_sha256=sha256,
+            options=told.model_dump(mode="json", exclude_none=True),
+        )
+        earlier = await made_before(state.database, asked)
+        if earlier is not None:
+            await form.close()
+            return Made(earlier, replayed=True)
+        now = clock.now()
+        history = await asyncio.to_thread(HistoryFile, file, size, told, now)
+        name = terms.name or asked.file_name or f"An import of {size:,} bytes"
+        job = new_job(asked, name, now, is_ordered=True)
+        made = await begin(state.database, job, [], now, total=None)
+        if made.replayed:
+            await form.close()
+            return made
+        async with state.database.write() as session:
+            await session.run_sync(state.feed.tell, event_of(job))
+        loader: Loader = state.loader
+        # The file is the loader's from here on.
+        loader.begin(job, history)
+    return made
+
+
+@asynccontextmanager
+async def _form(request: Request) -> AsyncGenerator[FormData]:
+    """Give what was sent, its file closed in the end only where an error is raised."""
+    try:
+        form = await request.form(
+            max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD
+        )
+    except HTTPException as error:
+        raise InvalidRequest(f"The form is not valid: {error.detail}") from error
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise Busy(f"There is no room for the file now: {error.strerror}.") from error
+    try:
+        yield form
+    except BaseException:
+        with suppress(OSError):
+            await form.close()
+        raise
+
+
+def _parts(form: FormData) -> tuple[UploadFile, JobTerms, ImportOptions]:
+    """Return the file, what the job is made of, and how the file is to be read."""
+    fields: dict[str, Any] = {}
+    upload: UploadFile | None = None
+    for name, value in form.multi_items():
+        if name in fields or (name == FILE and upload is not None):
+            raise InvalidRequest(f"{name[:64]}: was sent twice. Send it once.")
+        if isinstance(value, UploadFile):
+            if name != FILE:
+                raise InvalidRequest(f"{name[:64]}: send the file as the part {FILE}.")
+            upload = value
+        else:
+            fields[name] = value
+    if upload is None:
+        raise InvalidRequest(f"{FILE}: is missing; send it, as a part with a filename.")
+    if "columns" in fields:
+        fields["columns"] = parse_json(str(fields["columns"]).encode())
+    ours = {name: value for name, value in fields.items() if name in JobTerms.model_fields}
+    rest = {name: value for name, value in fields.items() if name not in ours}
+    return upload, _read(JobTerms, {"kind": "import_trades", **ours}), _read(ImportOptions, rest)
+
+
+def _read(model: type[M], fields: Mapping[str, Any]) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        problems: list[Any] = [each | {"loc": ("form", *each["loc"])} for each in error.errors()]
+        raise InvalidRequest(describe(RequestValidationError(problems))) from error
+
+
+def _measure(file: BinaryIO) -> tuple[int, str]:
+    """Return how many bytes a file has, and its SHA-256."""
+    size, digest = 0, hashlib.sha256()
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        size += len(block)
+        digest.update(block)
+    return size, digest.hexdigest()
+
+
+def _file_name(sent: str | None) -> str | None:
+    """Return the last part of a name, whatever system it is of, as it can be shown."""
+    last = PureWindowsPath(PurePosixPath(sent or "").name).name
+    shown = "".join(character for character in last if character.isprintable())
+    return shown.encode("utf-8", "replace").decode()[:_LONGEST_NAME] or None
