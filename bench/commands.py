@@ -18,6 +18,8 @@ from bench.events import STREAMS as EVENT_STREAMS
 from bench.events import events as measure_events
 from bench.history import LEAST, MANY, MANY_SNAPSHOTS
 from bench.history import history as measure_history
+from bench.imports import ROWS as IMPORTED
+from bench.imports import imports as measure_imports
 from bench.machine import facts
 from bench.matching import ORDERS
 from bench.matching import matching as measure_matching
@@ -85,6 +87,7 @@ def everything(*, seconds: Seconds = 2, rounds: RoundCount = 3, out: Out = None)
         partial(measure_streams),
         partial(measure_events),
         partial(measure_bulk),
+        partial(measure_imports),
         partial(measure_matching),
         partial(measure_signals),
     ]
@@ -169,6 +172,12 @@ def events(*, count: int = EVENT_STREAMS, seconds: Seconds = 20, out: Out = None
 def bulk(*, rows: int = ROWS, out: Out = None) -> int:
     """Measure a replay of a file of trades, and their proof."""
     return run([partial(measure_bulk, rows)], out)
+
+
+@app.command
+def imports(*, rows: int = IMPORTED, out: Out = None) -> int:
+    """Measure the import of a broker's file by a server, and its proof."""
+    return run([partial(measure_imports, rows)], out)
 
 
 @app.command

@@ -30,7 +30,7 @@ BEAT: Final = 5.0
 MOST_ATTEMPTS: Final = 8
 """After so many tries that broke off a row needs somebody's review."""
 BROKE_OFF: Final = "BROKE_OFF"
-_ALONE_AFTER: Final = 3
+ALONE_AFTER: Final = 3
 """Tries after which a row is claimed by itself: it may be what brings the process down."""
 
 
@@ -70,7 +70,7 @@ def claim(
     if job.is_ordered or undoes or whole:
         if not take_job(connection, job, lease, now):
             return None, []
-        if _others_have_rows(connection, job, lease):
+        if others_have_rows(connection, job, lease):
             return None, []
     limit = None if whole and not undoes else FEW if undoes else at_once
     rows = rows_where(
@@ -217,7 +217,8 @@ def _release(
         count(connection, job, counts, now)
 
 
-def _others_have_rows(connection: Connection, job: Job, lease: str) -> bool:
+def others_have_rows(connection: Connection, job: Job, lease: str) -> bool:
+    """Say whether another worker has rows of a job."""
     others = (ROWS.c.status == RowStatus.processing, ROWS.c.lease != lease)
     query = select(exists().where(ROWS.c.job_id == job.id, *others))
     return bool(connection.execute(query).scalar_one())
@@ -239,7 +240,7 @@ def _waiting(
         select(func.min(ROWS.c.row_number)).where(
             ROWS.c.job_id == job_id,
             pending,
-            ROWS.c.attempts >= _ALONE_AFTER,
+            ROWS.c.attempts >= ALONE_AFTER,
             ROWS.c.error_code.is_(None),
         )
     ).scalar_one()
@@ -247,4 +248,4 @@ def _waiting(
 
 
 def _broke_off(row: Row) -> bool:
-    return row.attempts >= _ALONE_AFTER and row.error_code is None
+    return row.attempts >= ALONE_AFTER and row.error_code is None

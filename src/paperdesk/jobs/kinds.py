@@ -97,6 +97,29 @@ class BookedKind(Protocol):
         ...
 
 
+class BulkRow(NamedTuple):
+    """A row as it is stored: its data are the text of a JSON value; `cost_cents` an estimate."""
+
+    id: str
+    number: int
+    data: str
+    cost_cents: int
+
+
+@runtime_checkable
+class BulkKind(BookedKind, Protocol):
+    """A kind whose rows are many and small: a thousand of them are booked as they are stored."""
+
+    def book_all(
+        self, books: Books, job: Job, rows: Sequence[BulkRow]
+    ) -> Iterable[Outcome | Refused]:
+        """Book rows in their order, as `check` and `book` would one by one.
+
+        Gives what came of each, one after the other; a row that is refused has changed nothing.
+        """
+        ...
+
+
 @runtime_checkable
 class SpokenKind(BookedKind, Protocol):
     """A kind whose rows may be given by a command in words."""

@@ -24,7 +24,8 @@ from paperdesk.events.feed import Feed
 from paperdesk.ids import new_id
 from paperdesk.jobs import claims, ending, previewing
 from paperdesk.jobs.booking import BookRows, Claimed, NotAllBooked, UndoRows
-from paperdesk.jobs.kinds import BookedKind, GivenTask, Kinds, NoLongerMine, TaskKind
+from paperdesk.jobs.bulk import BookRange, claim_range
+from paperdesk.jobs.kinds import BookedKind, BulkKind, GivenTask, Kinds, NoLongerMine, TaskKind
 from paperdesk.jobs.previewing import Preview
 from paperdesk.jobs.store import locked_job
 from paperdesk.jobs.telling import event_of
@@ -139,6 +140,8 @@ class Worker:
                 return self._begin_task(job.id, kind)
             if job.phase is JobPhase.preview:
                 return await self._preview(job, kind)
+            if isinstance(kind, BulkKind) and await self._book_range(job, kind):
+                return True
             return await self._book(job, kind)
         except (Busy, ReadOnly, UnknownOutcome) as error:
             # Nobody's fault. Where the outcome is not known, the rows themselves say what it was.
@@ -192,6 +195,19 @@ class Worker:
             return True
         if put_back:
             self._not_before[job.id] = time.monotonic() + _PAUSE
+        return True
+
+    async def _book_range(self, found: Any, kind: BulkKind) -> bool:
+        """Book many rows at once; say whether there were any that can be."""
+        claimed = await self._in_transaction(
+            lambda connection, now: claim_range(connection, found.id, self._lease, now)
+        )
+        if claimed is None:
+            return False
+        job, first, last = claimed
+        await self._ledger.submit(
+            BookRange(job.user_id, job.id, self._lease, kind, first, last, self._clock)
+        )
         return True
 
     async def _ready(

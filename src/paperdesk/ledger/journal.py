@@ -77,6 +77,8 @@ LATER: dict[type[Entry], tuple[str, ...]] = {
 }
 """What format 2 hashes besides: an entry is of it where one of these is not NULL."""
 
+_NO_LATER = (None,) * len(LATER[Trade])
+
 FIRST_HASH = "0" * 64
 """What the first entry of an account is chained to."""
 
@@ -106,7 +108,7 @@ class PlainTrade(NamedTuple):
 
 def plain_trade(previous: str, fields: tuple[Any, ...]) -> PlainTrade:
     """Return a trade of plain fields, with the hash that it has after one with `previous`."""
-    has_later = any(value is not None for value in fields[len(FIELDS[Trade]) :])
+    has_later = fields[-len(_NO_LATER) :] != _NO_LATER
     template, names = _canonical_form(Trade, has_later=has_later)
     texts = [
         value

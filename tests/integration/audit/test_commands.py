@@ -23,8 +23,10 @@ from paperdesk.db.engine import Database
 from paperdesk.errors import Refused
 from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.booking import BookRows, Claimed, UndoRows
+from paperdesk.jobs.bulk import BookRange, claim_range
 from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.claims import claim
+from paperdesk.jobs.history.kind import ImportTrades
 from paperdesk.jobs.kinds import Kinds
 from paperdesk.jobs.lifecycle import JobEvent
 from paperdesk.jobs.making import Asked, make
@@ -237,6 +239,19 @@ async def book_rows(desk: TradingDesk) -> BookRows:
     return await claimed(desk, basket(desk))
 
 
+async def book_range(desk: TradingDesk) -> BookRange:
+    kind = ImportTrades(desk.clock)
+    at = desk.clock.now().isoformat()
+    row = {"kind": "buy", "at": at, "ticker": "AAPL", "quantity": 1, "price": 10, "key": "0" * 64}
+    asked = Asked("default", JobTerms(kind=kind.name, mode=JobMode.auto), kind)
+    made = await make(desk.database, desk.clock, asked, [row])
+    async with desk.database.write() as session:
+        connection = await session.connection()
+        found = await connection.run_sync(claim_range, made.job.id, "lease", desk.clock.now())
+    assert found is not None
+    return BookRange("default", made.job.id, "lease", kind, found.first, found.last, desk.clock)
+
+
 async def undo_rows(desk: TradingDesk) -> UndoRows:
     kind = basket(desk)
     booked = await claimed(desk, kind)
@@ -268,6 +283,7 @@ EXAMPLES: dict[type[Any], tuple[Callable[[TradingDesk], Awaitable[Command[Any]]]
     Dividend: (dividend, ["action.booked"]),
     ExecuteSignal: (execute, ["order.placed", "signal.executed"]),
     CancelSignalOrders: (stop, ["order.canceled"]),
+    BookRange: (book_range, ["history.imported", "job.changed"]),
     BookRows: (book_rows, ["order.placed", "job.changed"]),
     UndoRows: (undo_rows, ["trade.undone"]),
 }

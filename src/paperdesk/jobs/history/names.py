@@ -30,6 +30,7 @@ class Names:
     def __init__(self, books: Books, account_id: str, keys: Collection[str]) -> None:
         self._books = books
         self._account_id = account_id
+        self._ids: dict[str, str] = {}
         self._taken = self._found([PREFIX + key for key in keys])
 
     def free(self, key: str) -> str | None:
@@ -47,6 +48,10 @@ class Names:
                 return name
         return None
 
+    def trade_id(self, name: str) -> str:
+        """Return the id of the trade that is booked under a name."""
+        return self._ids.get(name) or trade_id(self._account_id, name)
+
     def booked(self, key: str) -> None:
         """Note that a row with this key is booked, for those of the batch after it."""
         self._books.seen.add((self._account_id, key))
@@ -54,6 +59,7 @@ class Names:
     def _found(self, names: Collection[str]) -> set[str]:
         connection = self._books.connection
         by_id = {trade_id(self._account_id, name): name for name in names}
+        self._ids |= {name: each for each, name in by_id.items()}
         found = {by_id[each] for each in rows.trades_by_id(connection, by_id)}
         entered = rows.entry_keys_used(connection, [self._account_id], names)
         return found.union(name for _, name in entered)
