@@ -42,7 +42,7 @@ soak-signals: .venv/.dev
 	SIGNAL_DELIVERIES=$(or $(SIGNAL_DELIVERIES),10000) $(BIN)/pytest -s tests/e2e/test_signals_chaos.py
 
 soak-jobs: .venv/.dev
-	JOB_ROWS=$(or $(JOB_ROWS),10000) $(BIN)/pytest -s tests/e2e/test_jobs_chaos.py
+	JOB_ROWS=$(or $(JOB_ROWS),10000) $(BIN)/pytest -s tests/e2e/test_jobs_chaos.py tests/e2e/test_imports_chaos.py
 
 soak-fuzz: .venv/.dev
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),1000) $(BIN)/pytest -s tests/contract/test_openapi.py

@@ -5,6 +5,7 @@ not stand any more: then the row is booked once more, under the next name.
 """
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Final
 
 from sqlalchemy import func, select
@@ -32,6 +33,7 @@ class Names:
         self._account_id = account_id
         self._ids: dict[str, str] = {}
         self._taken = self._found([PREFIX + key for key in keys])
+        self._undone = self._found([name + UNDONE for name in self._taken])
 
     def free(self, key: str) -> str | None:
         """Return the name to book a row with this key under; None where one stands already."""
@@ -57,6 +59,8 @@ class Names:
         self._books.seen.add((self._account_id, key))
 
     def _found(self, names: Collection[str]) -> set[str]:
+        if not names:
+            return set()
         connection = self._books.connection
         by_id = {trade_id(self._account_id, name): name for name in names}
         self._ids |= {name: each for each, name in by_id.items()}
@@ -65,24 +69,33 @@ class Names:
         return found.union(name for _, name in entered)
 
     def _stands(self, name: str) -> bool:
-        if self._found([name + UNDONE]):
+        """Say whether what was booked under a name is still in force."""
+        undone = name + UNDONE
+        # Nearly always all rows of a stretch stand: one look has told of them all.
+        if undone in self._undone or (name not in self._taken and self._found([undone])):
             return False
-        session, mine = self._books.session, self._account_id
-        reset = session.scalar(
+        return self._reset is None or self._sequence(name) > self._reset
+
+    @cached_property
+    def _reset(self) -> int | None:
+        """The entry with which the account's present chapter began; None in the first one."""
+        return self._books.session.scalar(
             select(func.max(CashMovement.sequence)).where(
-                CashMovement.user_id == mine, CashMovement.kind == CashMovementKind.adjustment
+                CashMovement.user_id == self._account_id,
+                CashMovement.kind == CashMovementKind.adjustment,
             )
         )
-        sequences = [
+
+    def _sequence(self, name: str) -> int:
+        session, mine = self._books.session, self._account_id
+        found = [
             session.scalar(query)
             for query in (
                 select(Trade.sequence).where(Trade.id == trade_id(mine, name)),
-                select(CashMovement.sequence).where(
-                    CashMovement.user_id == mine, CashMovement.key == name
-                ),
-                select(PositionAdjustment.sequence).where(
-                    PositionAdjustment.user_id == mine, PositionAdjustment.key == name
+                *(
+                    select(table.sequence).where(table.user_id == mine, table.key == name)
+                    for table in (CashMovement, PositionAdjustment)
                 ),
             )
         ]
-        return max(each for each in sequences if each is not None) > (reset or 0)
+        return max(each for each in found if each is not None)
