@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct):
 
 def show_outcomes(job: Job, found: Sequence[Outcome]) -> None:
     """Print what came of rows, or what would come of those of a job that waits for its start."""
-    rows = table("What came of it", ">Rows", "~The first of them", drop=("The first of them",))
+    rows = table("Outcome", ">Rows", "~The first of them", drop=("The first of them",))
     is_estimate = job.status == "pending"
     for outcome in sorted(found, key=_place):
         said = _said_of(outcome, is_estimate=is_estimate)

@@ -93,8 +93,8 @@ def _bar() -> Generator[Callable[[Job], None]]:
 
 
 def _doing(job: Job) -> str:
-    """Return what is done with a job: while it waits to be started, its status."""
-    if job.status == "paused" or job.phase not in _DOING:
+    """Return what is done with a job; where nothing is, its status."""
+    if job.status not in {"pending", "running"} or job.phase not in _DOING:
         return job.status.capitalize()
     if job.phase == "run":
         return _RUNNING.get(job.kind, "Working") if job.status == "running" else "Waiting"
