@@ -265,7 +265,7 @@ def _ended(desk: Desk, path: str, done: Job, rejects: Path | None, options: Remo
 def _show_end(desk: Desk, path: str, job: Job) -> None:
     """Print how a job stands; of a file also how many of its rows came to what."""
     if job.kind == IMPORT and job.total_rows and not job.undone_at:
-        show_outcomes(job, desk.get(f"{path}/outcomes").read(list[Outcome]))
+        show_outcomes(job, desk.sum(f"{path}/outcomes").read(list[Outcome]))
     show_summary(job)
 
 

@@ -159,6 +159,25 @@ def test_a_row_without_cells_is_not_booked_before_somebody_put_it_into_columns(
         assert (str(activity.net_amount), activity.ticker) == ("-190.000000", "AAPL")
 
 
+def test_a_byte_that_was_wrong_does_not_reject_the_row_again_once_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    content = "date;symbol;side;quantity;price;note\n2026-03-04;AAPL;buy;1;190;café olé\n".encode()
+    content += b"2026-03-05;AAPL;buy;2;190;caf\xff\n"
+    names = names_of(opened(content).columns)
+    [rejected] = [each for each in outcomes(content) if isinstance(each, Rejected)]
+    assert rejected.code == "ENCODING"
+    path = tmp_path / "rejected.csv"
+    options = {"header": names, "is_json": False}
+    save_rejects(path, job(options), [row(rejected, names)], lambda: iter(()))
+
+    text = path.read_text()
+    assert "2026-03-05;AAPL;buy;2;190;caf?" in text
+    path.write_text(text.replace(",,,,,,3,", "2026-03-05,AAPL,buy,2,190,café,3,"))
+    [mended] = outcomes(path)
+    assert isinstance(mended, Activity), mended
+
+
 def test_columns_have_their_own_names_again() -> None:
     header = ["", "Value", "", "Value", "", "", "Fee", "Value", "A#2"]
 
