@@ -7,8 +7,10 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, BinaryIO, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,15 +20,19 @@ from paperdesk import __version__
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.options import Remote, Shown
 from paperdesk.cli.output import show_json
+from paperdesk.cli.upload import Upload
 from paperdesk.errors import SettingsError
 from paperdesk.settings import Settings, is_loopback
 
 ATTEMPTS: Final = 4
 LARGEST_PAGE: Final = 500
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
+LONG: Final = httpx2.Timeout(60.0, connect=5.0, read=600.0)
+"""For a file of gigabytes: a desk that has got one looks through all of it before it answers."""
 _LONGEST_WAIT: Final = 5.0
 _UNPROCESSABLE: Final = 422
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked there, not bound
+_TOO_SLOW: Final = 408
 _UNAVAILABLE: Final = 503
 
 T = TypeVar("T")
@@ -51,7 +57,8 @@ class Answer:
     def read(self, kind: type[T]) -> T:
         """Return the answer as a value of `kind`."""
         try:
-            return msgspec.json.decode(self.text, type=kind)
+            # What has no type of its own is no float either.
+            return msgspec.json.Decoder(kind, float_hook=Decimal).decode(self.text)
         except msgspec.DecodeError as error:
             message = f"The desk's answer is not as expected ({error}). Is it of another version?"
             raise CommandFailed(message, Exit.REFUSED) from error
@@ -102,6 +109,10 @@ class Desk:
         # Without parameters the query in the path stays as it is; an empty set would cut it off.
         return self._send("GET", path, params=_given(parameters) or None)
 
+    def sum(self, path: str) -> Answer:
+        """Ask for what the desk has to add up: of millions of rows, that takes its time."""
+        return self._send("GET", path, timeout=LONG)
+
     def rows(self, path: str, *, limit: int | None, **parameters: str | None) -> Answer:
         """Ask for a list: its first `limit` rows, or all of them, page after page."""
         answer = self.get(path, limit=LARGEST_PAGE if limit is None else limit, **parameters)
@@ -113,9 +124,33 @@ class Desk:
             rows += answer.read(list[msgspec.Raw])
         return Answer(msgspec.json.encode(rows))
 
+    def each(self, path: str, kind: type[T], **parameters: str | None) -> Iterator[T]:
+        """Give all rows of a list, of which one page at a time is held in memory."""
+        answer = self.get(path, limit=LARGEST_PAGE, **parameters)
+        while True:
+            yield from answer.read(list[kind])
+            if not answer.next_page:
+                return
+            answer = self.get(answer.next_page)
+
     def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Answer:
         """Do something that may be asked twice: because of its key, or because it is idempotent."""
         return self._send_body("POST", path, body, key)
+
+    def upload(
+        self, path: str, form: Mapping[str, str | None], upload: Upload, *, key: str
+    ) -> Answer:
+        """Send a file with a form. It has a key: sent again, from its beginning, it is the same."""
+        content = cast("BinaryIO", upload)
+        return self._send(
+            "POST",
+            path,
+            key=key,
+            data=_given(form),
+            files={"file": (_file_name(upload.name), content, "application/octet-stream")},
+            headers={"Idempotency-Key": _header("--key", key)},
+            timeout=LONG,
+        )
 
     def patch(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Answer:
         """Change something that may be asked twice: with its key, or because it is idempotent."""
@@ -211,6 +246,9 @@ class Desk:
             problem = msgspec.json.decode(response.content, type=Problem)
         except msgspec.DecodeError:
             problem = Problem()
+        if not problem.code and status == _TOO_SLOW:
+            message = f"The desk at {self.url} waits no longer: {response.text}"
+            return CommandFailed(message, Exit.REFUSED, _problem_text("TIMEOUT", message))
         if not problem.code:
             message = (
                 f"What answers at {self.url} is not a Paperdesk desk (it said {status} "
@@ -260,6 +298,11 @@ def _header(name: str, value: str) -> str:
     if not value or not value.isascii() or not value.isprintable():
         raise CommandFailed(f"{name} must be plain ASCII text, and not empty.", Exit.USAGE)
     return value
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path as it can be sent, whatever bytes it is of."""
+    return Path(path).name.encode("utf-8", "replace").decode() or "file"
 
 
 def _ask_again(key: str) -> str:

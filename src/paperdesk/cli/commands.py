@@ -236,6 +236,21 @@ Examples:
   paperdesk basket "sell half of everything" --auto
   paperdesk basket orders.csv --auto --rejects rejected.csv""",
     ),
+    (
+        _TRADE,
+        "import",
+        "trades_import:import_trades",
+        "Book a broker's file, each row exactly once.",
+        """\
+It is estimated, and booked by `paperdesk job start`; with --auto at once.
+What the desk cannot know it asks; an option is the answer.
+
+Examples:
+  paperdesk import activity.csv
+  paperdesk import activity.csv --auto --rejects rejected.csv
+  paperdesk import rejected.csv --auto
+  paperdesk import german.csv --column at=Datum --column ticker=Symbol --column quantity=Anzahl""",
+    ),
     (_TRADE, "job", "jobs:job", "One job: start, pause, retry, undo it.", None),
     (_TRADE, "cash", "cash:cash", "What came and went; deposits, fees, interest.", None),
     (_TRADE, "account", "account:account", "Accounts, and how their orders fill.", None),

@@ -14,6 +14,20 @@ from paperdesk.cli.output import clean, instant, money, say, screen, table
 
 OF_THE_DESK: Final = ("row_number", "error_code", "error_message")
 """Columns of a file of refused rows that are not part of the rows."""
+_OF_AN_IMPORT: Final = frozenset({"kind", "at"})
+_TERMS: Final = (
+    "kind",
+    "at",
+    "ticker",
+    "quantity",
+    "price",
+    "fee",
+    "taxes",
+    "net",
+    "ratio",
+    "note",
+)
+"""What is shown of a row that was read from a broker's file: its key says nothing to a person."""
 
 
 class Job(msgspec.Struct):
@@ -40,6 +54,7 @@ class Job(msgspec.Struct):
     seconds_left: int | None = None
     steps_done: int | None = None
     steps_total: int | None = None
+    options: Any = None
 
     @property
     def cost(self) -> Decimal:
@@ -58,6 +73,7 @@ class Row(msgspec.Struct):
     error_message: str | None
     warning: str | None
     effect: Any = None
+    line: int | None = None
 
 
 def show_jobs(found: Sequence[Job]) -> None:
@@ -115,7 +131,7 @@ def write_rejects(path: Path, found: Sequence[Row]) -> None:
     """Write refused rows with the reasons: JSON by the file's name, else CSV."""
     rows = [
         {
-            **_fields(row.data),
+            **fields_of(row.data),
             "row_number": row.row_number,
             "error_code": row.error_code,
             "error_message": row.error_message,
@@ -153,6 +169,11 @@ def read_rows(path: Path) -> list[Any]:
         ) from (error)
 
 
+def fields_of(data: Any) -> dict[str, Any]:
+    """Return a row's data by name; what is no object as if it had one field."""
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else {"row": data}
+
+
 def _plain(row: Any) -> Any:
     """Return a row as it is sent: an empty cell says nothing."""
     if not isinstance(row, dict):
@@ -165,9 +186,8 @@ def _plain(row: Any) -> Any:
 
 
 def _said(data: Any) -> str:
-    return " ".join(str(value) for value in _fields(data).values())
-
-
-def _fields(data: Any) -> dict[str, Any]:
-    """Return a row's data by name; what is no object as if it had one field."""
-    return cast("dict[str, Any]", data) if isinstance(data, dict) else {"row": data}
+    fields = fields_of(data)
+    if fields.keys() >= _OF_AN_IMPORT:
+        # PostgreSQL keeps no order of fields.
+        fields = {name: fields[name] for name in _TERMS if name in fields}
+    return " ".join(str(value) for value in fields.values() if value is not None and value != "")

@@ -9,6 +9,8 @@ from cyclopts import App, Parameter
 
 from paperdesk.cli.client import Desk
 from paperdesk.cli.failures import CommandFailed, Exit
+from paperdesk.cli.import_rejects import save_rejects
+from paperdesk.cli.job_outcomes import Outcome, show_outcomes
 from paperdesk.cli.job_progress import watch
 from paperdesk.cli.job_table import (
     Job,
@@ -20,9 +22,10 @@ from paperdesk.cli.job_table import (
     write_rejects,
 )
 from paperdesk.cli.options import REMOTE, Every, HowMany, Remote
-from paperdesk.cli.output import OLDER, say, show_json
+from paperdesk.cli.output import OLDER, clean, say, show_json
 from paperdesk.ids import new_id
 
+IMPORT: Final = "import_trades"
 _SHOWN: Final = 20
 """Rows of an estimate that are shown; `paperdesk job rows` shows more."""
 
@@ -46,6 +49,9 @@ Examples (`paperdesk jobs` shows the ids):
 
 _Status = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
 _RowStatus = Literal["pending", "processing", "completed", "failed", "skipped", "needs_review"]
+AllOrNothing = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Book every row, or none.")
+]
 _Id = Annotated[str, Parameter(help="The job's id.")]
 Auto = Annotated[
     bool, Parameter(negative="", show_default=False, help="Book at once, without an estimate.")
@@ -62,9 +68,7 @@ def basket(
         str, Parameter(help="A CSV or JSON file of orders; or a command in words, in quotes.")
     ],
     auto: Auto = False,
-    all_or_nothing: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Book every row, or none.")
-    ] = False,
+    all_or_nothing: AllOrNothing = False,
     name: Annotated[str | None, Parameter(help="What to call it.")] = None,
     key: Key = None,
     rejects: Rejects = None,
@@ -89,16 +93,28 @@ def make(body: Mapping[str, Any], *, key: str | None, rejects: Path | None, opti
     """Make a job, and show its estimate; one of the mode auto is watched to its end."""
     with Desk(options) as desk:
         made = desk.post("/api/jobs", body, key=new_id() if key is None else key).read(Job)
-        where = _path(made.id)
-        if made.mode == "auto":
-            return _watched(desk, where, rejects, options)
-        found = watch(desk, where, lambda one: one.previewed_at is not None)
-        if options.json:
-            show_json(desk.get(where).text)
-            return Exit.OK
+        return follow(desk, made, rejects, options)
+
+
+def follow(desk: Desk, made: Job, rejects: Path | None, options: Remote) -> int:
+    """Show the estimate of a job that was made; one of the mode auto is watched to its end."""
+    where = _path(made.id)
+    if made.mode == "auto":
+        return _watched(desk, where, rejects, options)
+    found = watch(desk, where, lambda one: one.previewed_at is not None)
+    if found.status != "pending":
+        # Its rows could not be loaded, or somebody ended it.
+        return _ended(desk, where, found, rejects, options)
+    if options.json:
+        show_json(desk.get(where).text)
+    else:
         show_rows(desk.rows(f"{where}/rows", limit=_SHOWN).read(list[Row]))
-    show_summary(found)
-    say(f"Book it: paperdesk job start {found.id}   Drop it: paperdesk job delete {found.id}")
+        _show_end(desk, where, found)
+    if found.kind == IMPORT:
+        # What cannot be read is known by now, and stays so.
+        _save(desk, where, found, rejects, options)
+    if not options.json:
+        say(f"Book it: paperdesk job start {found.id}   Drop it: paperdesk job delete {found.id}")
     return Exit.OK
 
 
@@ -234,17 +250,43 @@ def _asked(job_id: str, event: str, options: Remote, rejects: Path | None) -> in
 
 def _watched(desk: Desk, path: str, rejects: Path | None, options: Remote) -> int:
     """Watch a job to its end, show how it ended, and write down what failed."""
-    done = watch(desk, path)
+    return _ended(desk, path, watch(desk, path), rejects, options)
+
+
+def _ended(desk: Desk, path: str, done: Job, rejects: Path | None, options: Remote) -> int:
     if options.json:
         show_json(desk.get(path).text)
     else:
-        show_summary(done)
-    if rejects is not None and done.failed_rows:
-        failed = desk.rows(f"{path}/rows", limit=None, status="failed").read(list[Row])
-        write_rejects(rejects, failed)
-        if not options.json:
-            say(f"{rejects} has the {len(failed):,} that failed, with the reasons.")
+        _show_end(desk, path, done)
+    _save(desk, path, done, rejects, options)
     return Exit.REFUSED if done.failed_rows or done.status == "failed" else Exit.OK
+
+
+def _show_end(desk: Desk, path: str, job: Job) -> None:
+    """Print how a job stands; of a file also how many of its rows came to what."""
+    if job.kind == IMPORT and job.total_rows and not job.undone_at:
+        show_outcomes(job, desk.sum(f"{path}/outcomes").read(list[Outcome]))
+    show_summary(job)
+
+
+def _save(desk: Desk, path: str, job: Job, rejects: Path | None, options: Remote) -> None:
+    """Write the rows that failed into a file, if there are any and it was asked for."""
+    if rejects is None or not job.failed_rows:
+        return
+    failed = desk.each(f"{path}/rows", Row, status="failed")
+    if job.kind == IMPORT:
+        whole = desk.get(path).read(Job)
+        saved = save_rejects(
+            rejects, whole, failed, lambda: desk.each(f"{path}/rows", Row, status="skipped")
+        )
+        told = saved.sentences(options.account)
+    else:
+        rows = list(failed)
+        write_rejects(rejects, rows)
+        told = [f"{rejects} has the {len(rows):,} that failed, with the reasons."]
+    if not options.json:
+        for sentence in told:
+            say(clean(sentence))
 
 
 def _show(desk: Desk, path: str, options: Remote) -> None:

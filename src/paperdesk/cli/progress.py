@@ -5,7 +5,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 Show = Callable[[str, int, int], None]
 """Shows what is being done, how far it is, and of how many."""
@@ -29,4 +37,28 @@ def progress() -> Generator[Show]:
         task = bar.add_task("", total=None)
         yield lambda doing, done, total: bar.update(
             task, description=doing, completed=done, total=total
+        )
+
+
+@contextmanager
+def sending(total: int) -> Generator[Callable[[int], None]]:
+    """Give what shows how many bytes of a file are sent; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Sending", total=total)
+        yield lambda done: bar.update(
+            task,
+            completed=done,
+            description="Sending" if done < total else "The desk looks at it",
         )

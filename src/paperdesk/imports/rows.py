@@ -152,3 +152,5 @@ class Said:
     account: str = ""
     note: str = ""
     instrument: Instrument | None = None
+    key: str = ""
+    """The key of the row, where the file has it; else it follows from what the row says."""

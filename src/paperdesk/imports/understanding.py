@@ -78,7 +78,7 @@ class Understanding:
         _check_net(kind, net, fee + taxes)
         return Activity(
             row.line,
-            self._keys.key_of(said, ticker),
+            said.key or self._keys.key_of(said, ticker),
             kind,
             said.moment.at,
             said.moment.date_only,

@@ -1,6 +1,6 @@
 """Reading jobs, their rows and their logs."""
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperdesk.errors import NotFound
@@ -33,6 +33,23 @@ def rows_of(job: Job, status: RowStatus | None, after: int) -> Select[JobRow]:
     if status is not None:
         query = query.where(JobRow.status == status)
     return query.order_by(JobRow.row_number)
+
+
+def outcomes_of(job: Job) -> Select[JobRow, int]:
+    """Return the query for what came of a job's rows: the first row of each kind, and how many."""
+    same = (JobRow.status, JobRow.error_code)
+    kinds = (
+        select(func.min(JobRow.row_number).label("first"), func.count().label("rows"))
+        .where(JobRow.job_id == job.id)
+        .group_by(*same)
+        .subquery()
+    )
+    return (
+        select(JobRow, kinds.c.rows)
+        .join(kinds, JobRow.row_number == kinds.c.first)
+        .where(JobRow.job_id == job.id)
+        .order_by(JobRow.row_number)
+    )
 
 
 def logs_of(job: Job, after: str | None) -> Select[AuditLog]:

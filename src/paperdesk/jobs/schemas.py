@@ -83,6 +83,10 @@ class JobAnswer(Answer):
     undone_at: Annotated[Moment | None, Field(description="When all that could be was undone")]
     file_name: str | None
     file_sha256: str | None
+    options: Annotated[
+        Any,
+        Field(description="What was told of its file and what was found out; null without one"),
+    ]
     error_code: str | None
     error_message: str | None
 
@@ -114,6 +118,15 @@ class RowAnswer(Answer):
     effect: Annotated[Any, Field(description="What it booked, or what a task found; else null")]
     line: Annotated[int | None, Field(description="Where it stands in its file")]
     processed_at: Moment | None
+
+
+class OutcomeAnswer(Answer):
+    """Rows of a job of which the same came, for the same reason, and the first of them."""
+
+    rows: Annotated[int, Field(description="How many they are", examples=[3])]
+    status: RowStatus
+    error_code: str | None
+    example: RowAnswer
 
 
 class RowChange(Ask):

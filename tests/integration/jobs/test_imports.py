@@ -40,6 +40,7 @@ _RESULTS: Final[dict[str, tuple[str, dict[str, str], tuple[int, int, int]]]] = {
         (4, 7, 4),
     ),
     "ibkr_flex_trades_short.csv": ("-6346.4", {"AAPL": "1", "VTI": "25"}, (4, 1, 1)),
+    "paperdesk.csv": ("1728.28", {"AAPL": "28", "MSFT": "2.5"}, (10, 4, 0)),
     "portfolio_performance_de.csv": ("-1998.053957", {"AAPL": "15", "MSFT": "25"}, (16, 6, 0)),
     "portfolio_performance_depot.csv": ("-812.49", {"AAPL": "5", "MSFT": "3"}, (9, 0, 0)),
     "revolut.csv": ("4780.53", {"AAPL": "1"}, (6, 3, 1)),

@@ -40,6 +40,7 @@ _FILES: Final = {
     "ibkr_flex_cash_full.csv": ("ibkr_flex_cash", "utf-8", ","),
     "ibkr_flex_trades.csv": ("ibkr_flex_trades", "utf-8", ","),
     "ibkr_flex_trades_short.csv": ("ibkr_flex_trades", "utf-8", ","),
+    "paperdesk.csv": ("paperdesk", "utf-8", ","),
     "portfolio_performance_de.csv": ("portfolio_performance", "utf-8", ";"),
     "portfolio_performance_depot.csv": ("portfolio_performance", "utf-8", ","),
     "revolut.csv": ("revolut", "utf-8", ","),

@@ -9,6 +9,7 @@ from paperdesk.imports.formats.generic import GENERIC
 from paperdesk.imports.formats.ghostfolio import GHOSTFOLIO_CSV, GHOSTFOLIO_JSON
 from paperdesk.imports.formats.ibkr_activity import IBKR_ACTIVITY
 from paperdesk.imports.formats.ibkr_flex import IBKR_FLEX_CASH, IBKR_FLEX_TRADES
+from paperdesk.imports.formats.paperdesk import PAPERDESK
 from paperdesk.imports.formats.portfolio_performance import PORTFOLIO_PERFORMANCE
 from paperdesk.imports.formats.revolut import REVOLUT
 from paperdesk.imports.formats.robinhood import ROBINHOOD
@@ -27,6 +28,7 @@ FORMATS: Final = (
     IBKR_ACTIVITY,
     IBKR_FLEX_CASH,
     IBKR_FLEX_TRADES,
+    PAPERDESK,
     PORTFOLIO_PERFORMANCE,
     REVOLUT,
     ROBINHOOD,

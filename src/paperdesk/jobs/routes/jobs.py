@@ -26,8 +26,8 @@ from paperdesk.events.feed import Feed
 from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.export.folder import ExportFolder
 from paperdesk.jobs.lifecycle import JobEvent
-from paperdesk.jobs.queries import job_of, jobs_of, logs_of, rows_of
-from paperdesk.jobs.schemas import JobAnswer, LogAnswer, RowAnswer, RowChange
+from paperdesk.jobs.queries import job_of, jobs_of, logs_of, outcomes_of, rows_of
+from paperdesk.jobs.schemas import JobAnswer, LogAnswer, OutcomeAnswer, RowAnswer, RowChange
 from paperdesk.jobs.telling import event_of
 from paperdesk.jobs.worker import Worker
 from paperdesk.models import JobStatus, RowStatus
@@ -85,6 +85,24 @@ async def read_rows(
     return Reply(
         [RowAnswer.model_validate(row) for row in shown],
         headers=next_link(request, str(last.row_number) if last else None),
+    )
+
+
+@router.get("/{job_id}/outcomes", response_model=list[OutcomeAnswer], responses=_SHOWN)
+async def read_outcomes(session: Db, account: Account, job_id: JobId) -> Response:
+    """Count a job's rows by what came of them, each with an example: the first such row."""
+    job = await job_of(session, account, job_id)
+    found = (await session.execute(outcomes_of(job))).all()
+    return Reply(
+        [
+            OutcomeAnswer(
+                rows=rows,
+                status=row.status,
+                error_code=row.error_code,
+                example=RowAnswer.model_validate(row),
+            )
+            for row, rows in found
+        ]
     )
 
 
