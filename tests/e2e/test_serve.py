@@ -154,6 +154,26 @@ def test_a_client_that_sends_drop_by_drop_is_cut_off(
     assert httpx2.get(f"{served.url}/api/health").json()["status"] == "ok"
 
 
+def test_a_file_on_a_slow_line_arrives(served: Served) -> None:
+    """It takes longer than any other request may."""
+    rows = "".join(f"2026-03-{1 + n % 28:02},AAPL,buy,1,1.{n:04}\n" for n in range(9_000))
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    body = part + b"date,symbol,side,quantity,price\n" + rows.encode() + b"\r\n--x--\r\n"
+    head = (
+        b"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; "
+        b"boundary=x\r\nContent-Length: %d\r\n\r\n"
+    )
+    started = time.monotonic()
+    with connected(served.url) as connection:
+        connection.sendall(head % len(body))
+        for first in range(0, len(body), len(body) // 24):
+            connection.sendall(body[first : first + len(body) // 24])
+            time.sleep(0.5)
+        connection.settimeout(10)
+        assert connection.recv(64).startswith(b"HTTP/1.1 201 ")
+    assert time.monotonic() - started > 12
+
+
 def test_a_stream_goes_on(served: Served) -> None:
     with (
         httpx2.Client(base_url=served.url, timeout=20) as client,

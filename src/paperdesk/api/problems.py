@@ -171,6 +171,7 @@ _IN_OUR_WORDS = {
     "extra_forbidden": "is not a field of this request; leave it out",
     "string_too_long": "must have at most {max_length} characters; shorten it",
     "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must be of the form {pattern}",
     "string": "must be text",
     "too_long": "must have at most {max_length} items; send less at once",
     "too_short": "must have at least {min_length} item",

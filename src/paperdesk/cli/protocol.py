@@ -1,7 +1,8 @@
 """uvicorn's fast HTTP protocol, with limits on what comes outside of bodies, and on slowness.
 
-A request has ten seconds to arrive, headers and body, whatever its content type: no route takes
-uploads. How long an answer takes is no matter: streams go on for ever.
+A request has ten seconds to arrive, headers and body. A form with a file may take as long as it
+needs, if some of it comes in every ten seconds. How long an answer takes is no matter: streams go
+on for ever.
 """
 
 import asyncio
@@ -14,6 +15,11 @@ LIMIT: Final = 64 * 1024
 
 ARRIVAL: Final = 10.0
 """Seconds that a request may take to arrive."""
+
+LEAST: Final = 10 * 1024
+"""Bytes of a form that must come in that time."""
+
+_FORM: Final = b"multipart/form-data"
 
 _PIECE: Final = 16 * 1024
 """Bytes that the parser gets at once. So much more than the limit may pass."""
@@ -47,6 +53,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _is_arriving = False
 
+    _is_form = False
+
+    _arrived = 0
+    """Bytes of a form since it was looked at."""
+
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request, but not for ever."""
         super().connection_made(transport)
@@ -79,17 +90,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Count anew, and go on."""
-        self._outside = 0
+        self._outside = self._arrived = 0
+        self._is_form = any(
+            name == b"content-type" and value.lower().startswith(_FORM)
+            for name, value in self.headers
+        )
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Count anew, and go on."""
         self._outside = 0
+        self._arrived += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is here."""
-        self._is_arriving = False
+        self._is_arriving = self._is_form = False
         self._stop_waiting()
         super().on_message_complete()
 
@@ -106,8 +122,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer = None
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
-            # It is the desk that is slow.
+        is_moving = self._is_form and self._arrived >= LEAST
+        if self.flow.read_paused or is_moving:
+            # It is the desk that is slow, or a long file on its way.
+            self._arrived = 0
             self._wait()
             return
         # Into the middle of another answer it would be taken for a part of that.

@@ -1,5 +1,6 @@
 """What an import is told of its file, and what a row of it says."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from paperdesk.imports.model import ActivityKind, DateOrder, DecimalMark, ReadOp
 
 _RATIO: Final = r"^[0-9]{1,9}:[0-9]{1,9}$"
 _KEY: Final = r"^[0-9a-f]{64}$"
-_CURRENCY: Final = r"^[A-Z]{3}$"
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 def _zone(name: str) -> str:
@@ -20,6 +21,12 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, LookupError):
         raise ValueError("must be a time zone such as Europe/Berlin") from None
     return name
+
+
+def _currency(name: str) -> str:
+    if not _CURRENCY.fullmatch(name.upper()):
+        raise ValueError("must be a currency such as EUR")
+    return name.upper()
 
 
 class ImportOptions(Ask):
@@ -32,7 +39,7 @@ class ImportOptions(Ask):
     ] = None
     date_order: DateOrder | None = None
     decimal: DecimalMark | None = None
-    currency: Annotated[str, Field(pattern=_CURRENCY)] | None = None
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
     zone: Annotated[Label, AfterValidator(_zone)] | None = None
     fund: Annotated[
         bool, Field(description="Deposit what a row lacks in cash, just before it is booked")
