@@ -15,6 +15,7 @@ from paperdesk.db.engine import Database
 from paperdesk.db.migrate import head_revision
 from paperdesk.events.feed import Feed
 from paperdesk.events.wire import CHANNEL as EVENTS
+from paperdesk.jobs.backfill import Backfill
 from paperdesk.jobs.basket.kind import Basket
 from paperdesk.jobs.changing import JobChanges
 from paperdesk.jobs.export.folder import ExportFolder
@@ -33,6 +34,7 @@ from paperdesk.ledger.proof.keeper import Keeper
 from paperdesk.ledger.proof.standing import Standing
 from paperdesk.margin.watch import MarginWatch
 from paperdesk.market.feed import Market
+from paperdesk.market.past import BARS
 from paperdesk.market.quotes import PriceSource
 from paperdesk.market.sources import hours_for, source_for
 from paperdesk.orders.matching.matcher import ORDERS, Matcher, tell_of
@@ -83,6 +85,7 @@ class Desk:
         self.standing: Standing
         self.keeper: Keeper
         self.supervisor = Supervisor(clock)
+        self._performance: Performance | None = None
         # Read from the revisions' files, so once, and not whenever somebody asks for the health.
         self.head = head_revision()
 
@@ -166,6 +169,7 @@ class Desk:
         self.leadership.listen(ORDERS, self.matcher.heard_of)
         self.leadership.listen(SIGNALS, self._heard_of_signals)
         self.leadership.listen(JOBS, self._heard_of_jobs)
+        self.leadership.listen(BARS, self._heard_of_bars, missed=self._heard_of_bars)
         self.feed = Feed(lambda data: bytes(written(data)), shared=self.leadership.shared)
         self.leadership.listen(EVENTS, self.feed.heard, missed=self.feed.begin_anew)
         await self.leadership.elect()
@@ -183,7 +187,7 @@ class Desk:
             clock=self.clock,
         )
         stack.push_async_callback(self.ledger.close)
-        performance = Performance(
+        self._performance = performance = Performance(
             self.database, self.ledger, self.market.board, self.clock, self.settings.timezone
         )
         stack.push_async_callback(performance.close)
@@ -237,6 +241,13 @@ class Desk:
                 ImportTrades(self.clock),
                 ImportWatchlist(self.market),
                 Rescore(self.database, self.stock_source, self.clock, self.standing),
+                Backfill(
+                    self.database,
+                    self.market.source,
+                    self.clock,
+                    self.standing,
+                    self._heard_of_bars,
+                ),
                 Verify(self.keeper),
                 Backup(self.database, settings.backup_folder, settings.backups_kept),
                 self._export,
@@ -303,6 +314,10 @@ class Desk:
 
     def _heard_of_jobs(self, _message: str) -> None:
         self.worker.heard()
+
+    def _heard_of_bars(self, ticker: str | None = None) -> None:
+        if self._performance is not None:  # it is told before the ledger is open, too
+            self._performance.forget(ticker)
 
 
 def _exports_of(database_url: str) -> Path:

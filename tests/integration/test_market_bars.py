@@ -12,6 +12,8 @@ from paperdesk.db.engine import Database
 from paperdesk.market.bars import Bar, Timeframe, floor
 from paperdesk.market.feed import Market
 from paperdesk.market.history import bars_of
+from paperdesk.market.quotes import LARGEST_PRICE
+from paperdesk.market.recorder import store_absent
 from support.databases import START
 from support.pricing import ScriptedSource
 
@@ -126,6 +128,27 @@ async def test_a_minute_that_is_half_stored_is_shown_whole(
                 limit=10,
             )
         assert (bar.open, bar.high, bar.low, bar.close) == (10, 15, 9, 9)
+
+
+async def test_volumes_beyond_64_bits_add_up(database: Database) -> None:
+    volume = LARGEST_PRICE - Decimal("0.000000001")
+    one = Decimal(1)
+    bars = [Bar("AAPL", START + n * MINUTE, one, one, one, one, volume) for n in range(20)]
+    async with database.write() as session:
+        assert await store_absent(await session.connection(), bars) == 20
+    for timeframe in (Timeframe.hour, Timeframe.day):
+        async with database.read() as session:
+            (bar,) = await bars_of(
+                session,
+                "AAPL",
+                timeframe,
+                ZONE,
+                unsaved=[],
+                since=None,
+                before=None,
+                limit=10,
+            )
+        assert bar.volume == 20 * volume
 
 
 @pytest.mark.parametrize("minute", range(5))

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from paperdesk.app import create_app
 from paperdesk.clock import Clock, SystemClock
-from paperdesk.market.quotes import Tick
+from paperdesk.market.quotes import PriceSource, Tick
 from paperdesk.settings import Settings
 
 PRICES = {"AAPL": "190.25", "MSFT": "400.5", "TSLA": "0.000000001", "BRK.B": "451.123456789"}
@@ -54,12 +54,16 @@ class DeskClient(httpx2.AsyncClient):
 
 @asynccontextmanager
 async def open_desk(
-    database_url: str, *, clock: Clock | None = None, **settings: Any
+    database_url: str,
+    *,
+    clock: Clock | None = None,
+    source: PriceSource | None = None,
+    **settings: Any,
 ) -> AsyncIterator[DeskClient]:
-    """Run the app on a database, and give a client of it."""
+    """Run the app on a database, and give a client of it; `source` prices in place of `prices`."""
     clock = clock or SystemClock()
     prices = ScriptedPrices(clock)
-    app = create_app(Settings(database_url=database_url, **settings), clock, prices)
+    app = create_app(Settings(database_url=database_url, **settings), clock, source or prices)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -381,6 +381,18 @@ Examples:
   paperdesk rescore
   paperdesk rescore AI/Tech EV""",
     ),
+    (
+        _LOOK,
+        "backfill",
+        "backfill:backfill",
+        "Fetch minute bars of the past.",
+        """\
+What is there is left as it is. It needs a key with the scope admin, and prices from Massive.
+
+Examples:
+  paperdesk backfill AAPL MSFT
+  paperdesk backfill AAPL --from 2026-11-02 --to 2026-11-06""",
+    ),
     (_LOOK, "stock", "research:stock", "The ranked stocks: follow, move and list them.", None),
     (_LOOK, "domain", "research:domain", "Domains, whose stocks are ranked together.", None),
 )

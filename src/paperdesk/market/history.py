@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paperdesk.db.types import EXACT, QUANTITY_SCALE
 from paperdesk.market.bars import Bar, Timeframe, stretches, with_live
 from paperdesk.market.queries import combined_bars, minute_bars, newest_minute
 
@@ -72,11 +74,18 @@ async def _combined(
         if not windows:
             break
         rows = (await session.execute(combined_bars(ticker, windows))).all()
-        bars.extend(Bar(ticker, r.start, r.open, r.high, r.low, r.close, r.volume) for r in rows)
+        bars.extend(
+            Bar(ticker, r.start, r.open, r.high, r.low, r.close, _volume(r.shares, r.parts))
+            for r in rows
+        )
         end = windows[-1][0]
         # Where minutes lie far apart, looking at many empty stretches costs more than it finds.
         reach = min(limit, max(_SHORTEST_REACH, 4 * len(rows)))
     return bars[:limit]
+
+
+def _volume(shares: int, parts: int) -> Decimal:
+    return Decimal(shares) + EXACT.scaleb(Decimal(parts), -QUANTITY_SCALE)
 
 
 def _end_of_last(before: datetime, timeframe: Timeframe, zone: ZoneInfo) -> datetime:

@@ -1,5 +1,6 @@
-"""Massive (formerly Polygon.io): US stock prices over its REST snapshots."""
+"""Massive (formerly Polygon.io): US stock prices over its REST snapshots, and their minutes."""
 
+import asyncio
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,16 @@ from pydantic import SecretStr
 
 from paperdesk.clock import Clock
 from paperdesk.errors import SettingsError
-from paperdesk.market.quotes import LARGEST_PRICE, SourceUnavailable, Tick, usable
+from paperdesk.market.massive_bars import first_page, read_page
+from paperdesk.market.past import BarPage
+from paperdesk.market.quotes import LARGEST_PRICE, AskLater, SourceUnavailable, Tick, usable
 
 _SNAPSHOT = "/v2/snapshot/locale/us/markets/stocks/tickers"
 _TICKERS_A_REQUEST = 100
 _TIMEOUT = 10.0
 _LONGEST_PAUSE = timedelta(minutes=15)
+_FEEDS_A_PAGE = 4
+"""Requests of the feed for each page of the past: together the free plan's five a minute."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -43,6 +48,8 @@ class Massive:
         self.interval = interval
         self._clock = clock
         self._not_before: datetime | None = None
+        self._next_page = _EPOCH
+        """When the past may be asked for again, so that the feed's own requests have room."""
         self._volumes: dict[str, Decimal] = {}
         """The day's volume of each ticker, as it was last answered."""
         self._client = httpx2.AsyncClient(
@@ -74,12 +81,36 @@ class Massive:
         answer = await self._get(f"{_SNAPSHOT}/{ticker}")
         return answer.status_code != HTTPStatus.NOT_FOUND
 
+    async def bars(
+        self, ticker: str, since: datetime, until: datetime, page: str | None = None
+    ) -> BarPage:
+        """Return a page of minutes that start in [since, until), without adjusting them.
+
+        Raises AskLater where the past was asked for too short a time ago, or Massive says so, and
+        SourceUnavailable where it has no answer.
+        """
+        self._respect_pause()
+        now, pace = self._clock.now(), _FEEDS_A_PAGE * self.interval
+        left = self._next_page - now
+        if timedelta(0) < left <= pace:
+            raise AskLater("Massive is asked for current prices first.", left.total_seconds())
+        self._next_page = now + pace
+        answer = await self._get(
+            page or first_page(ticker, since, until), plan="minute bars of then"
+        )
+        return await asyncio.to_thread(read_page, ticker, _content(answer))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> httpx2.Response:
-        """Return an answer with status 200 or 404. Raises SourceUnavailable for all others."""
+    async def _get(
+        self, path: str, query: Mapping[str, str] | None = None, *, plan: str = "stock snapshots"
+    ) -> httpx2.Response:
+        """Return an answer with status 200 or 404. Raises SourceUnavailable for all others.
+
+        `plan` is what the key's plan must have for it.
+        """
         self._respect_pause()
         try:
             response = await self._client.get(path, params=query)
@@ -92,18 +123,21 @@ class Massive:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 raise SourceUnavailable(
                     f"Massive refuses the key (status {response.status_code}): check "
-                    "MASSIVE_API_KEY and that its plan has stock snapshots."
+                    f"MASSIVE_API_KEY and that its plan has {plan}."
                 )
             case HTTPStatus.TOO_MANY_REQUESTS:
-                self._pause(response.headers.get("Retry-After"))
-                raise SourceUnavailable(
+                wait = self._pause(response.headers.get("Retry-After"))
+                raise AskLater(
                     "Massive allows no more requests for now: raise "
-                    "PAPERDESK_MASSIVE_INTERVAL_SECONDS if this comes often."
+                    "PAPERDESK_MASSIVE_INTERVAL_SECONDS if this comes often.",
+                    # The feed waits too, and is to be the first that asks again.
+                    (wait + self.interval).total_seconds(),
                 )
             case status:
                 raise SourceUnavailable(f"Massive answers with status {status}.")
 
-    def _pause(self, retry_after: str | None) -> None:
+    def _pause(self, retry_after: str | None) -> timedelta:
+        """Ask nothing for as long as Massive wants, and return how long that is."""
         now = self._clock.now()
         wait = self.interval
         if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
@@ -113,14 +147,17 @@ class Massive:
                 wait = parsedate_to_datetime(retry_after).astimezone(UTC) - now
             except (ValueError, OverflowError):
                 log.debug("massive.retry_after", unreadable=retry_after[:40])
-        self._not_before = now + min(wait, _LONGEST_PAUSE)
+        wait = min(wait, _LONGEST_PAUSE)
+        self._not_before = now + wait
+        return wait
 
     def _respect_pause(self) -> None:
         if self._not_before is None:
             return
         left = self._not_before - self._clock.now()
         if timedelta(0) < left <= _LONGEST_PAUSE:
-            raise SourceUnavailable("Massive asked to be left alone for a while.")
+            wait = left + self.interval
+            raise AskLater("Massive asked to be left alone for a while.", wait.total_seconds())
         self._not_before = None
 
     def _ticks(self, answer: Any, wanted: Collection[str]) -> Iterator[tuple[str, Tick]]:
@@ -174,12 +211,18 @@ def _chunks(tickers: Collection[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _json(response: httpx2.Response) -> Any:
+def _content(response: httpx2.Response) -> bytes:
     if response.status_code != HTTPStatus.OK:
         raise SourceUnavailable(f"Massive answers with status {response.status_code}.")
+    return response.content
+
+
+def _json(response: httpx2.Response) -> Any:
+    content = _content(response)
     try:
-        return json.loads(response.content, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return json.loads(content, parse_float=Decimal, parse_constant=_refuse)
+    # ArithmeticError: a number whose exponent has twenty digits.
+    except (ValueError, ArithmeticError, RecursionError):
         raise SourceUnavailable("Massive's answer is not JSON.") from None
 
 

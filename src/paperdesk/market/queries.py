@@ -5,22 +5,26 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CompoundSelect,
     Select,
     column,
     func,
     select,
+    type_coerce,
     union,
     values,
 )
 from sqlalchemy.orm import aliased
 
-from paperdesk.db.types import UtcDateTime
+from paperdesk.db.types import QUANTITY_SCALE, UtcDateTime
 from paperdesk.market.bars import Timeframe
 from paperdesk.models import Order, Position, PriceBar, Quote, Stock, WatchlistEntry
 
 _MINUTE = Timeframe.minute.value
+_SHARE = 10**QUANTITY_SCALE
+"""Units of a volume that are a share."""
 
 
 def tickers_of_the_books() -> CompoundSelect[str]:
@@ -60,12 +64,14 @@ def newest_minute(ticker: str, *, since: datetime | None, before: datetime) -> S
 
 def combined_bars(
     ticker: str, windows: Sequence[tuple[datetime, datetime]]
-) -> "Select[datetime, Decimal, Decimal, Decimal, Decimal, Decimal]":
+) -> "Select[datetime, Decimal, Decimal, Decimal, Decimal, int, int]":
     """Select start, open, high, low, close and volume of each window [start, end) with minutes.
 
     Newest first. The database combines them, so that a year of days does not bring half a million
-    minutes into the process.
+    minutes into the process. The volume is whole shares, and billionths of one beside them: all in
+    billionths, that of a day may not fit into 64 bits, and SQLite's sum fails.
     """
+    units = type_coerce(PriceBar.volume, BigInteger)
     window = (
         values(column("start", UtcDateTime()), column("finish", UtcDateTime()))
         .data(list(windows))
@@ -78,7 +84,8 @@ def combined_bars(
             func.max(PriceBar.start).label("last"),
             func.max(PriceBar.high).label("high"),
             func.min(PriceBar.low).label("low"),
-            func.sum(PriceBar.volume).label("volume"),
+            func.sum(units // _SHARE).label("shares"),
+            func.sum(units % _SHARE).label("parts"),
         )
         .join_from(
             window,
@@ -91,7 +98,15 @@ def combined_bars(
     )
     first, last = aliased(PriceBar), aliased(PriceBar)
     return (
-        select(spans.c.start, first.open, spans.c.high, spans.c.low, last.close, spans.c.volume)
+        select(
+            spans.c.start,
+            first.open,
+            spans.c.high,
+            spans.c.low,
+            last.close,
+            spans.c.shares,
+            spans.c.parts,
+        )
         .join_from(spans, first, _minute_of(first, ticker, spans.c.first))
         .join(last, _minute_of(last, ticker, spans.c.last))
         .order_by(spans.c.start.desc())

@@ -90,6 +90,14 @@ class SourceUnavailable(Exception):
     """The source could not be asked now."""
 
 
+class AskLater(SourceUnavailable):
+    """The source wants to be left alone for so many seconds."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 def usable(price: Decimal) -> bool:
     """Say whether a price may ever be used: finite, positive, within the desk's limits."""
     return price.is_finite() and SMALLEST_PRICE <= price <= LARGEST_PRICE

@@ -99,19 +99,7 @@ class Recorder:
             statement = delete(_QUOTES).where(_QUOTES.c.ticker == bindparam("gone"))
             await connection.execute(statement, [{"gone": ticker} for ticker in gone])
         if bars:
-            rows = [
-                {
-                    "ticker": bar.ticker,
-                    "timeframe": Timeframe.minute.value,
-                    "start": bar.start,
-                    "open": bar.open,
-                    "high": bar.high,
-                    "low": bar.low,
-                    "close": bar.close,
-                    "volume": bar.volume,
-                }
-                for bar in bars
-            ]
+            rows = [_values(bar) for bar in bars]
             await connection.execute(upsert_bars(connection.dialect.name), rows)
 
 
@@ -138,6 +126,32 @@ def upsert_bars(dialect: str) -> Any:
             "close": new.close,
         },
     )
+
+
+async def store_absent(connection: AsyncConnection, bars: Sequence[Bar]) -> int:
+    """Store those minutes that are not there, within a transaction; return how many those were.
+
+    `bars` are of one ticker, oldest first: so two that store the same never wait for each other.
+    """
+    statement: Any = _insert(connection.dialect.name, _BARS).on_conflict_do_nothing()
+    # It returns what was inserted: of many rows no driver says how many that were.
+    stored = await connection.execute(
+        statement.returning(_BARS.c.start), [_values(bar) for bar in bars]
+    )
+    return len(stored.all())
+
+
+def _values(bar: Bar) -> dict[str, Any]:
+    return {
+        "ticker": bar.ticker,
+        "timeframe": Timeframe.minute.value,
+        "start": bar.start,
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+        "volume": bar.volume,
+    }
 
 
 def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from paperdesk.clock import ManualClock
 from paperdesk.errors import SettingsError
+from paperdesk.market.bars import Bar
 from paperdesk.market.massive import Massive
-from paperdesk.market.quotes import SourceUnavailable
+from paperdesk.market.quotes import AskLater, SourceUnavailable
 from paperdesk.market.simulator import Simulator
 from paperdesk.market.sources import source_for
 from paperdesk.settings import Settings
@@ -124,6 +125,7 @@ async def test_a_refusal_names_the_setting_and_never_the_key(name: str, status: 
         b"[" * 100_000,
         b"\xff\xfe",
         b'{"tickers": [' + b"1" * 5000 + b"]}",
+        b'{"tickers": [1e9999999999999999999]}',
         json.dumps({"tickers": {"AAPL": 1}}).encode(),
     ],
 )
@@ -216,3 +218,112 @@ async def test_a_key_in_the_settings_chooses_massive() -> None:
     assert KEY not in repr(source._client.headers)
     await source.close()
     await source.close()
+
+
+SPAN = (AT - timedelta(days=2), AT)
+MORE = "/v2/aggs/ticker/AAPL/range/1/minute/7/8?cursor=a+b"
+
+
+def page_of(content: bytes) -> Massive:
+    return massive(lambda _request: httpx2.Response(200, content=content))
+
+
+async def test_minutes_are_exact_and_a_page_leads_to_the_next() -> None:
+    found = await massive(recorded("minutes")).bars("AAPL", *SPAN)
+    first = datetime(2026, 11, 19, 14, 30, tzinfo=UTC)
+    assert found.bars[0] == Bar(
+        "AAPL",
+        first,
+        Decimal("232.10"),
+        Decimal("232.4399"),
+        Decimal("232.05"),
+        Decimal("232.31"),
+        Decimal("183456.25"),
+    )
+    assert [bar.start - first for bar in found.bars] == [timedelta(minutes=n) for n in (0, 1, 4)]
+    assert found.bars[2].volume == 0
+    assert (found.unreadable, found.next) == (
+        2,
+        "/v2/aggs/ticker/AAPL/range/1/minute/1795099080000/1795186799999?cursor=bGltaXQ9Mw%3D%3D",
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"status": "OK", "queryCount": 0, "resultsCount": 0}',
+        b'{"status": "DELAYED", "resultsCount": 0, "results": null}',
+        b'{"results": []}',
+    ],
+)
+async def test_no_minutes_are_an_empty_page(content: bytes) -> None:
+    assert await page_of(content).bars("AAPL", *SPAN) == ([], 0, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://elsewhere.example{MORE}&apiKey={KEY}",
+        f"https://api.massive.com{MORE}&apikey={KEY}",
+        f"http://127.0.0.1:9/behind/a/proxy{MORE}",
+    ],
+)
+async def test_the_next_page_is_asked_of_massive_itself_without_a_key_in_the_address(
+    url: str,
+) -> None:
+    requests: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return httpx2.Response(200, json={"results": [], "next_url": url})
+
+    clock = ManualClock(AT)
+    source = massive(answer, clock)
+    found = await source.bars("AAPL", *SPAN)
+    clock.advance(timedelta(minutes=1))
+    await source.bars("AAPL", *SPAN, found.next)
+    assert str(requests[1].url) == f"https://api.massive.com{MORE}"
+    assert requests[1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"status": "OK"}',
+        b'{"results": {"o": 1}}',
+        b'{"results": null}',
+        b'{"results": [], "next_url": 7}',
+        b'{"results": [], "next_url": "https://api.massive.com/v3/else"}',
+        b'{"results": [], "next_url": "http://[/v2/aggs/"}',
+    ],
+)
+async def test_a_page_that_is_not_of_the_form_is_no_answer(content: bytes) -> None:
+    with pytest.raises(SourceUnavailable):
+        await page_of(content).bars("AAPL", *SPAN)
+
+
+async def test_the_past_is_asked_for_a_fourth_as_often_as_prices() -> None:
+    clock = ManualClock(AT)
+    source = massive(lambda _request: httpx2.Response(200, json={"results": []}), clock)
+    await source.bars("AAPL", *SPAN)
+    clock.advance(timedelta(seconds=59))
+    with pytest.raises(AskLater) as caught:
+        await source.bars("MSFT", *SPAN)
+    assert caught.value.seconds == 1
+    clock.advance(timedelta(seconds=1))
+    await source.bars("MSFT", *SPAN)
+
+
+async def test_after_too_many_requests_the_feed_asks_before_the_past_does() -> None:
+    clock = ManualClock(AT)
+    source = massive(recorded("too_many", 429, **{"Retry-After": "30"}), clock)
+    with pytest.raises(AskLater) as caught:
+        await source.bars("AAPL", *SPAN)
+    assert caught.value.seconds == 45
+    clock.advance(timedelta(seconds=10))
+    with pytest.raises(AskLater) as caught:
+        await source.bars("AAPL", *SPAN)
+    assert caught.value.seconds == 35

@@ -1,5 +1,6 @@
 """The closing prices of the days of a desk, kept while the day lasts. Used by one thread."""
 
+import queue
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -55,6 +56,21 @@ class DayCloses:
         self._today = 0
         self._kept: dict[str, _Kept] = {}
         self._given: dict[str, tuple[_Kept, int, Closes]] = {}
+        self._forgotten: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def forget(self, ticker: str | None) -> None:
+        """Note that a ticker, or where none is named any, has other minutes. From any thread."""
+        self._forgotten.put(ticker)
+
+    def look(self) -> None:
+        """Let go of what was noted. Call it before a session of which closes are read begins.
+
+        Later, that session may not see yet what is noted meanwhile, and its closes would stay.
+        """
+        while not self._forgotten.empty():
+            ticker = self._forgotten.get()
+            for each in list(self._kept) if ticker is None else [ticker]:
+                self._kept.pop(each, None)
 
     def give(self, session: Session, curve: Curve, breathe: Breathe) -> None:
         """Give each line its closes from its first day on. Blocks.

@@ -139,11 +139,15 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The curve of an account as of an entry of its journal, on a day; and of its parts."""
+    """The curve of an account as of an entry of its journal, on a day; and of its parts.
+
+    `minutes` is how often stored minutes had been changed by then.
+    """
 
     sequence: int
     hash: str
     today: int
+    minutes: int
     events: Events
     curve: Curve
     parts: OrderedDict[_Part, Curve] = field(default_factory=OrderedDict[_Part, Curve])
@@ -167,6 +171,7 @@ class Performance:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._making: dict[str, asyncio.Task[_Kept]] = {}
         self._closes = DayCloses(self._zone)
+        self._minutes = 0
 
     async def of(self, account_id: str, asked: Asked) -> Told:
         """Return the figures that are asked for. Raises NotFound where there is no such account."""
@@ -235,6 +240,11 @@ class Performance:
         """Have the curve of an account made, where it is not kept as of now. Raises NotFound."""
         await self._current(account_id)
 
+    def forget(self, ticker: str | None) -> None:
+        """Make curves anew: a ticker, or where none is named any, has other minutes of the past."""
+        self._closes.forget(ticker)
+        self._minutes += 1
+
     async def close(self) -> None:
         """Break off what is being made."""
         self._stopping.set()
@@ -246,8 +256,8 @@ class Performance:
         while True:
             view = await self._ledger.account(account_id)
             kept = self._kept.get(account_id)
-            as_of = (view.sequence, view.head.hash, self._today())
-            if kept and (kept.sequence, kept.hash, kept.today) == as_of:
+            as_of = (view.sequence, view.head.hash, self._today(), self._minutes)
+            if kept and (kept.sequence, kept.hash, kept.today, kept.minutes) == as_of:
                 self._kept.move_to_end(account_id)
                 return kept
             making = self._making.get(account_id)
@@ -279,6 +289,8 @@ class Performance:
 
     def _made(self, session: Session, view: AccountView, kept: _Kept | None) -> _Kept:
         """Read and make a curve. Blocks."""
+        minutes = self._minutes
+        self._closes.look()
         if kept and not (
             kept.sequence <= view.sequence and hash_of(session, view.id, kept.sequence) == kept.hash
         ):
@@ -287,13 +299,14 @@ class Performance:
         entries = entries_of(session, view.id, known, view.sequence, self._breathe)
         events = (kept.events if kept else Events()).followed_by(entries)
         today = self._today()
-        curve = followed_by(kept.curve, entries) if kept and kept.today == today else None
+        goes_on = kept is not None and (kept.today, kept.minutes) == (today, minutes)
+        curve = followed_by(kept.curve, entries) if kept and goes_on else None
         flows = {flow.at for flow in curve.flows if flow.sequence > known} if curve else set[int]()
         if curve is None:
             curve = self._new(session, events)
             flows = {flow.at for flow in curve.flows}
         note_known(curve, self._prices_at(session, curve, flows))
-        return _Kept(view.sequence, view.head.hash, today, events, curve)
+        return _Kept(view.sequence, view.head.hash, today, minutes, events, curve)
 
     def _new(self, session: Session, events: Events) -> Curve:
         now = self._clock.now()
@@ -344,9 +357,12 @@ class Performance:
             last = self._pricing.quoted(end, [ticker])[0].get(ticker)
         else:
             last = await self._pricing.last(ticker, end)
-        closes = await self._in_thread(
-            lambda session: self._closes.of(session, ticker, days, self._breathe)
-        )
+
+        def closes_of(session: Session) -> list[Price]:
+            self._closes.look()
+            return self._closes.of(session, ticker, days, self._breathe)
+
+        closes = await self._in_thread(closes_of)
         return benchmark_prices(closes, days, span, first=first, last=last)
 
     async def _in_thread(self, work: Callable[[Session], T]) -> T:
