@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -568,9 +568,7 @@ async def test_an_account_whose_past_was_replaced_is_read_anew(timed: DeskClient
     await timed.trade("AAPL", "buy", 1)
     await performance(timed)
     kept = service._kept["default"]
-    service._kept["default"] = type(kept)(
-        1, "another", kept.today, kept.events, kept.curve, kept.parts
-    )
+    service._kept["default"] = replace(kept, sequence=1, hash="another")
 
     told = await performance(timed)
 
