@@ -59,3 +59,22 @@ async def test_a_large_account_is_warm_before_it_is_asked_for(
     assert service._kept[mine["X-Account"]].sequence == 2
     assert rounds.slept == [warming.SETTLING, *[warming.INTERVAL] * 4]
     task.cancel()
+
+
+async def test_a_journal_that_is_being_filled_is_left_alone_until_it_is_over(
+    desk: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming, "LARGE", 1)
+    monkeypatch.setattr(warming, "GROWING", 3)
+    service: Performance = desk.app.state.performance
+    rounds: Any = Rounds()
+    task = asyncio.create_task(warming.keep_warm(service, desk.app.state.database, rounds))
+    await rounds.begin()
+    assert service._kept["default"].sequence == 1
+    for _ in range(3):
+        await desk.trade("AAPL", "buy", 1)
+    await rounds.begin()
+    assert service._kept["default"].sequence == 1
+    await rounds.begin()
+    assert service._kept["default"].sequence == 4
+    task.cancel()
