@@ -8,7 +8,7 @@ from typing import Any
 
 from support.desk import DeskClient
 from support.imports import SAMPLES
-from support.jobs import ask, ended, until
+from support.jobs import ask, ended, shown, until
 
 GERMAN = (
     '{"at": "Datum", "ticker": "Wertpapier", "kind": "Art", "quantity": "Stück", "price": "Kurs", '
@@ -42,7 +42,9 @@ async def imported_sample(desk: DeskClient, name: str) -> dict[str, Any]:
 
 async def undone(desk: DeskClient, job_id: str) -> dict[str, Any]:
     await ask(desk, job_id, "undo")
-    return await until(desk, job_id, "undone_at")
+    found = await until(desk, job_id, "undone_at")
+    await shown(desk)
+    return found
 
 
 async def give(desk: DeskClient, amount: int) -> None:
