@@ -24,6 +24,16 @@ def trade_id(account_id: str, name: str) -> str:
     return id_of(f"{account_id}\0{name}")
 
 
+def last_reset(books: Books, account_id: str) -> int:
+    """Return the sequence of an account's last reset, 0 where there was none."""
+    reset = books.session.scalar(
+        select(func.max(CashMovement.sequence)).where(
+            CashMovement.user_id == account_id, CashMovement.kind == CashMovementKind.adjustment
+        )
+    )
+    return reset or 0
+
+
 class Names:
     """Finds names that are free, for the rows of a stretch in the books of one batch."""
 
@@ -62,11 +72,6 @@ class Names:
         if self._found([name + UNDONE]):
             return False
         session, mine = self._books.session, self._account_id
-        reset = session.scalar(
-            select(func.max(CashMovement.sequence)).where(
-                CashMovement.user_id == mine, CashMovement.kind == CashMovementKind.adjustment
-            )
-        )
         sequences = [
             session.scalar(query)
             for query in (
@@ -79,4 +84,4 @@ class Names:
                 ),
             )
         ]
-        return max(each for each in sequences if each is not None) > (reset or 0)
+        return max(each for each in sequences if each is not None) > last_reset(self._books, mine)
