@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest soak soak-model soak-crash soak-signals soak-jobs soak-fuzz bench bench-quick check format schema locks clean
+.PHONY: help run test test-lowest soak soak-model soak-crash soak-signals soak-jobs soak-imports soak-fuzz bench bench-quick check format schema locks clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ test-lowest: .venv-lowest/.dev ## The tests within one process, on the oldest ve
 		--one-database --ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model \
 		--ignore tests/unit/imports --ignore tests/contract/test_bench.py
 
-soak: soak-model soak-crash soak-signals soak-jobs soak-fuzz ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000 JOB_ROWS=10000 FUZZ_EXAMPLES=1000
+soak: soak-model soak-crash soak-signals soak-jobs soak-imports soak-fuzz ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000 JOB_ROWS=10000 IMPORT_EXAMPLES=100 IMPORT_BYTES=2000000000 FUZZ_EXAMPLES=1000
 
 soak-model: .venv/.dev
 	MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $(BIN)/pytest -s tests/model
@@ -43,6 +43,9 @@ soak-signals: .venv/.dev
 
 soak-jobs: .venv/.dev
 	JOB_ROWS=$(or $(JOB_ROWS),10000) $(BIN)/pytest -s tests/e2e/test_jobs_chaos.py tests/e2e/test_imports_chaos.py
+
+soak-imports: .venv/.dev
+	IMPORT_EXAMPLES=$(or $(IMPORT_EXAMPLES),100) IMPORT_BYTES=$(or $(IMPORT_BYTES),2000000000) $(BIN)/pytest tests/integration/jobs/test_import_fuzz.py
 
 soak-fuzz: .venv/.dev
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),1000) $(BIN)/pytest -s tests/contract/test_openapi.py

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
 from paperdesk.db.engine import Database
 from paperdesk.jobs.lifecycle import Counts, counts_of
+from paperdesk.ledger.lane.books import Books
 from paperdesk.models import Job, JobRow
 from support.desk import DeskClient
 
@@ -51,7 +52,24 @@ async def previewed(desk: DeskClient, job_id: str) -> dict[str, Any]:
 
 
 async def ended(desk: DeskClient, job_id: str) -> dict[str, Any]:
-    return await until(desk, job_id, "completed_at")
+    found = await until(desk, job_id, "completed_at")
+    await shown(desk)
+    return found
+
+
+class _Nothing(NamedTuple):
+    """A command that books nothing."""
+
+    account_id: str = "default"
+    key: str | None = None
+
+    def __call__(self, books: Books) -> None:
+        """Do nothing."""
+
+
+async def shown(desk: DeskClient) -> None:
+    """Wait until the desk shows what was booked: that is committed a moment before."""
+    await desk.app.state.ledger.submit(_Nothing())
 
 
 async def ask(desk: DeskClient, job_id: str, event: str) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Files that tests send to a desk, and what became of them."""
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from support.desk import DeskClient
 from support.imports import SAMPLES
-from support.jobs import ask, ended, until
+from support.jobs import ask, ended, shown, until
 
 GERMAN = (
     '{"at": "Datum", "ticker": "Wertpapier", "kind": "Art", "quantity": "Stück", "price": "Kurs", '
@@ -15,6 +16,8 @@ GERMAN = (
 )
 OPTIONS = {"european.csv": {"columns": GERMAN}}
 """What samples must be told."""
+HEADER = "date,symbol,side,quantity,price,fee,net amount,ratio"
+"""Of files that tests write: what the desk understands without being told."""
 
 
 async def send(desk: DeskClient, content: bytes | str, name: str = "a.csv", **form: Any) -> Any:
@@ -39,7 +42,9 @@ async def imported_sample(desk: DeskClient, name: str) -> dict[str, Any]:
 
 async def undone(desk: DeskClient, job_id: str) -> dict[str, Any]:
     await ask(desk, job_id, "undo")
-    return await until(desk, job_id, "undone_at")
+    found = await until(desk, job_id, "undone_at")
+    await shown(desk)
+    return found
 
 
 async def give(desk: DeskClient, amount: int) -> None:
@@ -57,3 +62,30 @@ async def standing(desk: DeskClient) -> tuple[Decimal, dict[str, Decimal]]:
 async def assert_proven(desk: DeskClient) -> None:
     answer = await desk.post("/api/verify")
     assert answer.json()["ok"] is True, answer.text
+
+
+def table(*lines: str, header: str = HEADER) -> str:
+    """Return a file of those lines."""
+    return "\n".join([header, *lines, ""])
+
+
+def assert_refused(answer: Any, status: int, code: str) -> str:
+    """Check that an answer is a problem as documented, and return what it says."""
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.text
+    problem = answer.json()
+    assert list(problem) == ["type", "title", "status", "detail", "code", "error"]
+    assert (problem["type"], problem["status"], problem["code"]) == (f"/docs#{code}", status, code)
+    assert problem["detail"] == problem["error"]
+    return problem["detail"]
+
+
+def open_spools() -> int:
+    """Return how many files without a name the process has open, as uploads are."""
+    count = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            count += str(each.readlink()).endswith(" (deleted)")
+    return count

@@ -11,7 +11,7 @@ from paperdesk.imports.model import NEW_YORK, Code, DateOrder, Question, Unreada
 
 _REMEMBERED: Final = 1 << 16
 _LONGEST: Final = 64
-_FIRST_YEAR: Final = 1900
+FIRST_YEAR: Final = 1900
 _LARGEST_MONTH: Final = 12
 _ISO_DATE: Final = len("2026-03-04")
 _ISO_SECONDS: Final = len("2026-03-04T15:30:00Z")
@@ -61,6 +61,11 @@ class Moment(NamedTuple):
     said: str
 
 
+def said_of(at: datetime) -> str:
+    """Return the one text of a moment in UTC, such as 2026-03-04T15:30:00Z or …00.500000Z."""
+    return at.isoformat()[: -len("+00:00")] + "Z"
+
+
 class Dates:
     """Reads the dates of one file; `zone` is that of times that name none.
 
@@ -90,11 +95,11 @@ class Dates:
                 at = datetime.fromisoformat(text)
             except ValueError:
                 return self._read_form(text)
-            if at.tzinfo is UTC and at.year >= _FIRST_YEAR and not self._midnight_is_date:
+            if at.tzinfo is UTC and at.year >= FIRST_YEAR and not self._midnight_is_date:
                 if at > self._now:
                     raise _future(text)
                 canonical = len(text) == _ISO_SECONDS and text[_ISO_DATE] == "T"
-                return Moment(at, False, text if canonical and text[-1] == "Z" else _said(at))
+                return Moment(at, False, text if canonical and text[-1] == "Z" else said_of(at))
         return self._read_form(text)
 
     def _of_any_form(self, text: str) -> Moment:
@@ -108,13 +113,13 @@ class Dates:
             raise
         except (ValueError, OverflowError):
             raise Unreadable(Code.DATE, f"{text!r} is no date that exists") from None
-        if day.year < _FIRST_YEAR:
-            raise Unreadable(Code.DATE, f"{text!r} lies before {_FIRST_YEAR}")
+        if day.year < FIRST_YEAR:
+            raise Unreadable(Code.DATE, f"{text!r} lies before {FIRST_YEAR}")
         if at is not None:
             at = at.astimezone(UTC)
             if at > self._now:
                 raise _future(text)
-            return Moment(at, False, _said(at))
+            return Moment(at, False, said_of(at))
         if day > self._today:
             raise _future(text)
         close = datetime.combine(day, _CLOSE, NEW_YORK).astimezone(UTC)
@@ -167,11 +172,6 @@ class Dates:
         if clock == time.min and (match[6] is None or self._midnight_is_date):
             return None
         return datetime.combine(day, clock, _zone_of(match[6]) or self._zone)
-
-
-def _said(at: datetime) -> str:
-    """Return the one text of a moment, such as 2026-03-04T15:30:00Z or …00.500000Z."""
-    return at.isoformat()[: -len("+00:00")] + "Z"
 
 
 def _future(text: str) -> Unreadable:

@@ -21,7 +21,7 @@ from paperdesk.imports.model import (
 )
 from paperdesk.imports.numbers import plain
 from paperdesk.imports.rows import Row, Said, Skip, not_held
-from paperdesk.ledger.booking import EXACT, money
+from paperdesk.ledger.booking import EXACT, LARGEST_AMOUNT, money
 from paperdesk.market.tickers import parse_ticker
 
 _MINOR_UNITS: Final = {
@@ -75,6 +75,8 @@ class Understanding:
             net = net or None
         elif net == 0:
             return Skip(Code.NO_EFFECT, "moves neither shares nor cash")
+        # What is within bounds may be beyond them times a rate, or divided by a tiny quantity.
+        _check_size(quantity=quantity, price=price, fee=fee, taxes=taxes, net=net)
         _check_net(kind, net, fee + taxes)
         return Activity(
             row.line,
@@ -185,6 +187,12 @@ def _is_name(text: str) -> bool:
 def _no_name(field: str) -> Unreadable:
     reason = f"must be printable text of at most {_LONGEST_NAME} characters"
     return Unreadable(Code.TEXT, reason, field)
+
+
+def _check_size(**amounts: Decimal | None) -> None:
+    for name, amount in amounts.items():
+        if amount is not None and abs(amount) > LARGEST_AMOUNT:
+            raise Unreadable(Code.TOO_LARGE, f"of {amount:f} is more than 1000000000", name)
 
 
 def _check_net(kind: ActivityKind, net: Decimal | None, costs: Decimal) -> None:

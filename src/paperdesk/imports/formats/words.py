@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from paperdesk.imports.formats.format import fold
-from paperdesk.imports.model import TRADES, ActivityKind, Code, Instrument, Unreadable
+from paperdesk.imports.model import SHARES, TRADES, ActivityKind, Code, Instrument, Unreadable
 from paperdesk.ledger.booking import EXACT, money
 
 _KINDS: Final = {
@@ -65,12 +65,14 @@ def net_of_cash(
     """Return the signed cash of a row whose file may write amounts without signs.
 
     Of a row about cash alone it is the net amount; else quantity times price less costs; of a fee
-    the costs themselves.
+    the costs themselves. Shares that come or go without a trade move no cash but what is said.
     """
     if kind in TRADES:
         if net is None:
             return None
         return -abs(net) if kind is ActivityKind.buy else net
+    if kind in SHARES:
+        return net
     if net is None and quantity and price:
         net = money(EXACT.multiply(quantity, price))
         if kind not in _PAID:

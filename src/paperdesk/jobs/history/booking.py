@@ -104,6 +104,10 @@ class Booking:
             self.cash()
             return
         price = EXACT.divide(net, fraction).quantize(PRICE_PLACES, context=EXACT)
+        if price > booking.LARGEST_AMOUNT:
+            # The dust that an earlier rounding left is not what was paid for.
+            self.cash()
+            return
         self._trade(Side.sell, fraction, price, net)
 
     def split(self) -> None:

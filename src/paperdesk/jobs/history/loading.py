@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, Final
 
@@ -67,6 +68,7 @@ class HistoryFile:
         self._options = read_options(told, now)
         self._told = told
         self._now = now
+        self._rises = 0
         self._reading = self._begun()
         # The rows of sections have columns of their own each.
         is_one_table = self._reading.columns and not self._reading.has_sections
@@ -76,6 +78,11 @@ class HistoryFile:
     def position(self) -> int:
         """How many bytes of it are read."""
         return self._reading.position
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether its times fall rather than rise, once they were all given."""
+        return self._rises < 0
 
     def options(self) -> dict[str, Any]:
         """Return what was told of the file and what was found out, in plain values."""
@@ -107,10 +114,15 @@ class HistoryFile:
 
     def times(self) -> Iterator[int]:
         """Give of each row what it is ordered by."""
-        before = _EARLIEST
+        before, at = _EARLIEST, None
+        self._rises = 0
         for outcome in self._again().rows():
             if isinstance(outcome, Activity):
                 before = _order(outcome)
+                # By the times alone: ranks within a day say nothing of the file's direction.
+                if at is not None:
+                    self._rises += (outcome.at > at) - (outcome.at < at)
+                at = outcome.at
             yield before
 
     def numbered(self, numbers: "array[int]") -> Iterator[JobRow]:
@@ -214,7 +226,8 @@ class Loader:
         times, following = array("q"), file.times()
         while some := await asyncio.to_thread(lambda: list(islice(following, _SCANNED))):
             times.extend(some)
-        return await asyncio.to_thread(_places, times)
+        places = partial(_places, times, is_newest_first=file.is_newest_first)
+        return await asyncio.to_thread(places)
 
     async def _beat(self, job: Job, load: Load, file: HistoryFile) -> None:
         while True:
@@ -245,16 +258,15 @@ def _order(activity: Activity) -> int:
     return microseconds * len(_RANKS) + _RANKS[activity.kind]
 
 
-def _places(times: "array[int]") -> "array[int]":
-    """Return the number of each row, from 1: in a file with the newest first the last comes first.
+def _places(times: "array[int]", *, is_newest_first: bool) -> "array[int]":
+    """Return the number of each row, from 1, by the order of time.
 
-    Of what happened at the same time the order of the file stays, or its reverse.
+    Of what happened at the same time the order of the file stays, or its reverse where the file has
+    the newest first.
     """
     rows = range(len(times))
-    first = next((time for time in times if time != _EARLIEST), 0)
-    is_backwards = bool(times) and first > times[-1]
     places = array("q", bytes(8 * len(times)))
-    ordered = sorted(reversed(rows) if is_backwards else rows, key=times.__getitem__)
+    ordered = sorted(reversed(rows) if is_newest_first else rows, key=times.__getitem__)
     for number, row in enumerate(ordered, 1):
         places[row] = number
     return places

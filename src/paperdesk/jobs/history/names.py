@@ -25,6 +25,16 @@ def trade_id(account_id: str, name: str) -> str:
     return id_of(f"{account_id}\0{name}")
 
 
+def last_reset(books: Books, account_id: str) -> int:
+    """Return the sequence of an account's last reset, 0 where there was none."""
+    reset = books.session.scalar(
+        select(func.max(CashMovement.sequence)).where(
+            CashMovement.user_id == account_id, CashMovement.kind == CashMovementKind.adjustment
+        )
+    )
+    return reset or 0
+
+
 class Names:
     """Finds names that are free, for the rows of a stretch in the books of one batch."""
 
@@ -74,17 +84,11 @@ class Names:
         # Nearly always all rows of a stretch stand: one look has told of them all.
         if undone in self._undone or (name not in self._taken and self._found([undone])):
             return False
-        return self._reset is None or self._sequence(name) > self._reset
+        return not self._reset or self._sequence(name) > self._reset
 
     @cached_property
-    def _reset(self) -> int | None:
-        """The entry with which the account's present chapter began; None in the first one."""
-        return self._books.session.scalar(
-            select(func.max(CashMovement.sequence)).where(
-                CashMovement.user_id == self._account_id,
-                CashMovement.kind == CashMovementKind.adjustment,
-            )
-        )
+    def _reset(self) -> int:
+        return last_reset(self._books, self._account_id)
 
     def _sequence(self, name: str) -> int:
         session, mine = self._books.session, self._account_id

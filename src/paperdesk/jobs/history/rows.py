@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -16,18 +16,20 @@ from paperdesk.clock import Clock
 from paperdesk.db.exact_json import written
 from paperdesk.db.types import format_utc
 from paperdesk.errors import InvalidRequest
-from paperdesk.imports.dates import Moment
+from paperdesk.imports.dates import FIRST_YEAR, Moment, said_of
 from paperdesk.imports.keys import Keys
 from paperdesk.imports.model import (
     NEW_YORK,
     Activity,
     ActivityKind,
+    Code,
     Instrument,
     Outcome,
     Raw,
     Rejected,
     Unreadable,
 )
+from paperdesk.imports.numbers import plain, ratio_of
 from paperdesk.imports.reading import read
 from paperdesk.imports.rows import ZERO, Row, Said, Sheet
 from paperdesk.imports.understanding import Understanding
@@ -84,7 +86,7 @@ def activity_of(data: Any, told: Any, clock: Clock) -> Activity:
     """
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     if fields.keys() >= _OWN:
-        return _of_fields(fields)
+        return _of_fields(fields, told, clock)
     if not fields or TEXT in fields:
         raise not_an_activity(
             "MISSING",
@@ -146,45 +148,70 @@ def _of_raw(raw: Raw, names: Sequence[str]) -> dict[str, Any]:
     return {TEXT: text.getvalue()}
 
 
-def _of_fields(fields: Mapping[str, Any]) -> Activity:
+def _of_fields(fields: Mapping[str, Any], told: Any, clock: Clock) -> Activity:
     row = read_row(HistoryRow, {name: fields[name] for name in fields if name != "difference"})
-    said = Said(
+    keys = Keys(_options(told).get("format") or "desk")
+    sheet = Sheet({}, {}, cast("Any", None), cast("Any", None))
+    try:
+        said = _said(row, clock.now())
+        done = Understanding(None, keys).complete(Row(0, (), (), sheet), said)
+    except Unreadable as error:
+        raise not_an_activity(error.code, f"{error.field or TEXT}: {error}.") from error
+    if not isinstance(done, Activity):
+        raise not_an_activity(done.code, f"The row {done.reason}.")
+    if row.rate is not None:
+        done = done._replace(currency=row.currency or done.currency, rate=row.rate)
+    return done if row.key is None else done._replace(key=row.key)
+
+
+def _said(row: HistoryRow, now: datetime) -> Said:
+    """Return what a row says as its file would have said it: so it has the same key.
+
+    Raises Unreadable.
+    """
+    return Said(
         row.kind,
-        Moment(row.at, row.date_only, format_utc(row.at)),
+        _moment(row, now),
         row.ticker or "",
-        row.quantity,
-        row.price,
-        row.fee or ZERO,
-        row.taxes or ZERO,
-        row.net,
-        _ratio(row.ratio),
+        _plain(row.quantity),
+        _plain(row.price),
+        _plain(row.fee) or ZERO,
+        _plain(row.taxes) or ZERO,
+        _plain(row.net),
+        None if row.ratio is None else ratio_of(row.ratio),
+        # Amounts with a rate are dollars already.
+        row.currency if row.rate is None else None,
         external_id=row.external_id or "",
         account=row.account or "",
         note=row.note or "",
         instrument=None if row.instrument is None else Instrument(row.instrument),
     )
-    sheet = Sheet({}, {}, cast("Any", None), cast("Any", None))
+
+
+def _moment(row: HistoryRow, now: datetime) -> Moment:
     try:
-        done = Understanding(None, Keys("desk")).complete(Row(0, (), (), sheet), said)
-    except Unreadable as error:
-        raise not_an_activity(error.code, f"{error.field or TEXT}: {error}.") from error
-    if not isinstance(done, Activity):
-        raise not_an_activity(done.code, f"The row {done.reason}.")
-    if row.currency is not None:
-        done = done._replace(currency=row.currency, rate=row.rate)
-    return done if row.key is None else done._replace(key=row.key)
+        at = row.at.astimezone(UTC)
+    except OverflowError:
+        raise Unreadable(Code.DATE, "is no date that exists", "at") from None
+    if at.year < FIRST_YEAR:
+        raise Unreadable(Code.DATE, f"lies before {FIRST_YEAR}", "at")
+    if at > now:
+        raise Unreadable(Code.FUTURE, "lies in the future", "at")
+    day = at.astimezone(NEW_YORK).date()
+    return Moment(at, row.date_only, str(day) if row.date_only else said_of(at))
 
 
-def _ratio(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    new, _, old = text.partition(":")
-    return int(new), int(old)
+def _plain(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else plain(amount)
+
+
+def _options(told: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
 
 def _of_columns(fields: Mapping[str, Any], told: Any, clock: Clock) -> Activity:
     """Read a row under the names of its columns, as its file was read."""
-    known = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    known = _options(told)
     options = ImportOptions.model_validate(
         {name: value for name, value in known.items() if name in ImportOptions.model_fields}
     )

@@ -14,7 +14,7 @@ from paperdesk.audit.trail import Action, Line
 from paperdesk.corporate.booking import Notice
 from paperdesk.corporate.commands import Split
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidState
-from paperdesk.jobs.history.names import trade_id
+from paperdesk.jobs.history.names import last_reset, trade_id
 from paperdesk.jobs.undoing import UNDONE, undo_trades
 from paperdesk.ledger import adjusting, booking
 from paperdesk.ledger.entries import cash_movement, position_adjustment
@@ -23,7 +23,7 @@ from paperdesk.ledger.holdings import Holding
 from paperdesk.ledger.lane.account_book import AccountBook
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lines import plain
-from paperdesk.models import CashMovement, PositionAdjustmentKind, Trade
+from paperdesk.models import CashMovement, PositionAdjustment, PositionAdjustmentKind, Trade
 
 
 def undo_effect(
@@ -34,6 +34,9 @@ def undo_effect(
     # All is read before anything is entered: a query would write that, for good.
     trades = _trades(books, effect.get("trades", ()))
     moved = _movements(books, account_id, effect.get("cash", ()))
+    adjusted = _adjustments(books, account_id, name)
+    if any(each.sequence < last_reset(books, account_id) for each in (*moved, *adjusted)):
+        raise InvalidState("The account was reset since: what was booked is no longer there.")
     with account.whole():
         if split := effect.get("split"):
             _undo_split(books, account, name, split, now, why)
@@ -58,6 +61,13 @@ def _movements(books: Books, account_id: str, keys: Sequence[str]) -> Sequence[C
         .order_by(CashMovement.sequence.desc())
     )
     return books.session.scalars(query).all() if keys else ()
+
+
+def _adjustments(books: Books, account_id: str, name: str) -> Sequence[PositionAdjustment]:
+    query = select(PositionAdjustment).where(
+        PositionAdjustment.user_id == account_id, PositionAdjustment.key == name
+    )
+    return books.session.scalars(query).all()
 
 
 def _undo_cash(

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from paperdesk.api.codec import parse_json
 from paperdesk.api.idempotency import only_key
@@ -88,23 +88,31 @@ async def make_of_file(request: Request, account: str) -> Made:
         if made.replayed:
             await form.close()
             return made
-        async with state.database.write() as session:
-            await session.run_sync(state.feed.tell, event_of(job))
         loader: Loader = state.loader
-        # The file is the loader's from here on.
+        # The file is the loader's from here on, whatever else fails: nobody loads the job later.
         loader.begin(job, history)
+    async with state.database.write() as session:
+        await session.run_sync(state.feed.tell, event_of(job))
     return made
 
 
 @asynccontextmanager
 async def _form(request: Request) -> AsyncGenerator[FormData]:
     """Give what was sent, its file closed in the end only where an error is raised."""
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=1,
+        max_fields=_MOST_FIELDS,
+        max_part_size=_LARGEST_FIELD,
+    )
     try:
-        form = await request.form(
-            max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD
-        )
-    except HTTPException as error:
-        raise InvalidRequest(f"The form is not valid: {error.detail}") from error
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise InvalidRequest(f"The form is not valid: {error.message}") from error
+    except UnicodeError as error:
+        # There are character sets that decode nothing, and say so in a way of their own.
+        raise InvalidRequest("The form is not valid: Its text is not of its charset.") from error
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
@@ -115,6 +123,25 @@ async def _form(request: Request) -> AsyncGenerator[FormData]:
         with suppress(OSError):
             await form.close()
         raise
+
+
+class _Parser(MultiPartParser):
+    """Reads a form, and refuses one that breaks off: its file is closed then, too."""
+
+    _is_whole = False
+
+    def on_end(self) -> None:
+        """Note that the last boundary came."""
+        self._is_whole = True
+
+    async def parse(self) -> FormData:
+        """Return the form. Raises MultiPartException."""
+        form = await super().parse()
+        if not self._is_whole:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("It breaks off before its end.")
+        return form
 
 
 def _parts(form: FormData) -> tuple[UploadFile, JobTerms, ImportOptions]:
@@ -133,10 +160,19 @@ def _parts(form: FormData) -> tuple[UploadFile, JobTerms, ImportOptions]:
     if upload is None:
         raise InvalidRequest(f"{FILE}: is missing; send it, as a part with a filename.")
     if "columns" in fields:
-        fields["columns"] = parse_json(str(fields["columns"]).encode())
+        fields["columns"] = _columns(str(fields["columns"]))
     ours = {name: value for name, value in fields.items() if name in JobTerms.model_fields}
     rest = {name: value for name, value in fields.items() if name not in ours}
     return upload, _read(JobTerms, {"kind": "import_trades", **ours}), _read(ImportOptions, rest)
+
+
+def _columns(text: str) -> Any:
+    try:
+        return parse_json(text.encode())
+    except (InvalidRequest, UnicodeError) as error:
+        raise InvalidRequest(
+            'columns: must be a JSON object, each field once, such as {"at": "Datum"}.'
+        ) from error
 
 
 def _read(model: type[M], fields: Mapping[str, Any]) -> M:
