@@ -28,7 +28,8 @@ test-lowest: .venv-lowest/.dev ## The tests within one process, on the oldest ve
 	.venv-lowest/bin/pytest $(IN_PARALLEL) -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
 		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning" \
 		--one-database --ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model \
-		--ignore tests/unit/imports --ignore tests/contract/test_bench.py
+		--ignore tests/unit/imports --ignore tests/contract/test_bench.py --ignore tests/integration/jobs/test_import_fuzz.py \
+		--ignore tests/integration/jobs/test_imports.py
 
 soak: soak-model soak-crash soak-signals soak-jobs soak-imports soak-fuzz ## The tests that can run for ever, for hours: MODEL_STEPS=1000000 CRASH_ROUNDS=100 SIGNAL_DELIVERIES=10000 JOB_ROWS=10000 IMPORT_EXAMPLES=100 IMPORT_BYTES=2000000000 FUZZ_EXAMPLES=1000
 

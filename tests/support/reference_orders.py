@@ -407,6 +407,10 @@ class ReferenceBroker(ReferenceDesk):
         )
         fee = max(ZERO, whole - sum((f for _, _, f in order.fills), ZERO))
         code, realized = self._allowed(account, order, shares, value, fee)
+        held = account.shares(order.ticker)
+        if code is None and not value and held + (shares if order.side == "buy" else -shares):
+            # It would leave shares that cost nothing.
+            code = "INVALID_REQUEST"
         if code is None:
             enter_with_fee(account, order, shares, at, value, realized, fee, self.now)
             order.fills.append((shares, at, fee))

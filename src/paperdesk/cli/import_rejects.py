@@ -197,7 +197,6 @@ class _Objects:
     def add(self, row: Row) -> None:
         if self._file is None:
             self._file = self._stack.enter_context(_created(self.path))
-            # Not on a line of its own: an object alone on a line is taken for JSON lines.
             self._file.write("[" if self._is_list else "")
         elif self._is_list:
             self._file.write(",\n")

@@ -179,8 +179,11 @@ def _read_json(file: TextFile, beginning: str, options: ReadOptions) -> Reading:
 
 def _objects(file: TextFile, beginning: str) -> Iterator[Element | Rejected]:
     """Give the objects of a JSON document, or of a file with an object a line."""
+    is_list = beginning.lstrip().startswith("[")
     first = [line for line in beginning.split("\n", 3)[:2] if line.startswith("{")]
-    if any("activities" not in (documents.object_of(line) or {"activities": 0}) for line in first):
+    if not is_list and any(
+        "activities" not in (documents.object_of(line) or {"activities": 0}) for line in first
+    ):
         return documents.object_lines(file.lines())
     text = file.whole(documents.LARGEST_DOCUMENT)
     if text is None:

@@ -252,10 +252,13 @@ async def test_a_queue_without_room_refuses_what_it_does_not_take(
     async with database.write() as session:
         # Nobody else may write now, so the writer stands still and the queue fills up.
         await session.execute(text("SELECT 1"))
+        lane = sqlite_desk.app.state.ledger._lane
         first = asyncio.create_task(sqlite_desk.trade("AAPL", "buy", "0.01"))
-        await until(lambda: bool(database._ownership.write_lock._waiting))
+        # The writer has taken it, and waits: whoever else waits for the file took nothing.
+        await until(lambda: lane._thread is not None and lane._thread.is_alive())
+        await until(lambda: not lane._queue and bool(database._ownership.write_lock._waiting))
         part = asyncio.create_task(batch(sqlite_desk, *rows, key="part"))
-        await until(lambda: len(sqlite_desk.app.state.ledger._lane._queue) == 8)
+        await until(lambda: len(lane._queue) == 8)
         none = await batch(sqlite_desk, *rows, key="none")
 
     assert (none.status_code, none.json()["code"]) == (503, "BUSY")

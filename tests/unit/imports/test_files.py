@@ -298,6 +298,13 @@ def test_json_lists_and_lines_are_tables_too() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["[{0}]", "[\n{0}\n]", "[\n{0},\n{0}\n]", " [\n\n{0}]\n"])
+def test_a_json_list_may_have_an_object_alone_on_its_line(form: str) -> None:
+    found = outcomes(form.replace("{0}", json.dumps(JSON)))
+    assert found
+    assert all(isinstance(outcome, Activity) for outcome in found)
+
+
 def test_json_numbers_are_exact() -> None:
     text = json.dumps([JSON]).replace("100", "100.123456789")
     assert activities(text)[0].price == Decimal("100.123456789")

@@ -5,7 +5,7 @@ import string
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from paperdesk.signals.reading.body import read_body
@@ -105,6 +105,8 @@ def test_what_is_kept_reads_to_the_same_again(raw: bytes) -> None:
 def test_secret_is_never_kept(
     said: dict[str, Any], secret: str, name: str, copied: str, escapes: str
 ) -> None:
+    # A secret that stands in an amount as well would be no secret.
+    assume(secret not in json.dumps(said))
     planted = {**said, copied: f"a {secret} b", name: secret, "multiple": [{name: secret}]}
     delivery = read_body(json.dumps(planted, ensure_ascii=escapes == "escaped").encode())
 
