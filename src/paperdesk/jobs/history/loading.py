@@ -22,6 +22,7 @@ from paperdesk.errors import InvalidRequest, PaperdeskError
 from paperdesk.events.feed import Feed
 from paperdesk.imports.model import Activity, ActivityKind, Outcome, Rejected
 from paperdesk.imports.reading import Reading, read
+from paperdesk.jobs.data import storable
 from paperdesk.jobs.history.rows import begun, data_of, message_of, names_of
 from paperdesk.jobs.history.schemas import ImportOptions, read_options
 from paperdesk.jobs.loading import STRETCH, Load
@@ -93,7 +94,7 @@ class HistoryFile:
             "date_order": reading.date_order,
             "decimal": reading.decimal,
             "encoding": reading.encoding,
-            "header": self._names,
+            "header": [storable(name) for name in self._names],
             "is_json": not reading.columns,
         }
         return told | {name: value for name, value in found.items() if value is not None}
@@ -149,7 +150,8 @@ class HistoryFile:
             vars(row).update(
                 status=RowStatus.failed if is_bad else RowStatus.skipped,
                 error_code=outcome.code.value,
-                error_message=message_of(outcome) if is_bad else f"It {outcome.reason}.",
+                # It may name a column, and that may have what no database keeps.
+                error_message=storable(message_of(outcome) if is_bad else f"It {outcome.reason}."),
                 processed_at=self._now,
             )
         return row
