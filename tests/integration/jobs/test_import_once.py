@@ -250,7 +250,7 @@ _UNDO = st.tuples(st.just("undo"), st.integers(0, 7))
 @pytest.mark.parametrize("method", ["average", "fifo"])
 @settings(
     deadline=None,
-    max_examples=12,
+    max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(_IMPORT | _UNDO, min_size=2, max_size=8))
