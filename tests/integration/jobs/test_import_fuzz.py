@@ -20,7 +20,7 @@ from sqlalchemy import select
 from paperdesk.jobs.history.booking import SOURCE
 from paperdesk.jobs.history.names import PREFIX
 from paperdesk.jobs.loading import BROKE_OFF
-from paperdesk.jobs.undoing import UNDONE
+from paperdesk.ledger.cash import UNDONE
 from paperdesk.models import CashMovement, JobRow, PositionAdjustment, Trade
 from support.desk import DeskClient
 from support.imports import SAMPLES
