@@ -1,5 +1,6 @@
 """When something last happened to the shares that are held now."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from sqlalchemy import select
 
 from paperdesk.ledger.booking import EXACT, PRICE_PLACES
+from paperdesk.ledger.cash import UNDO, UNDONE
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import PositionAdjustment, PositionAdjustmentKind, Side, Trade
 
@@ -20,13 +22,26 @@ def last_entry(books: Books, account_id: str, ticker: str) -> datetime | None:
     """
     held: Decimal | None = _ZERO
     last: datetime | None = None
-    for entry in _entries(books, account_id, ticker):
+    entries = _entries(books, account_id, ticker)
+    keys = {entry.key for entry in entries if isinstance(entry, PositionAdjustment)}
+    for entry in entries:
         held = _after(held, entry, ticker)
-        at = entry.executed_at if isinstance(entry, Trade) else entry.effective_at
-        last = max(last, at) if last else at
+        if not _is_void(entry, keys):
+            at = entry.executed_at if isinstance(entry, Trade) else entry.effective_at
+            last = max(last, at) if last else at
         if held is not None and not held:
             last = None
     return last
+
+
+def _is_void(entry: Trade | PositionAdjustment, keys: Collection[str]) -> bool:
+    """Say whether an entry takes another back, or was taken back itself.
+
+    A trade that was taken back does not say so; what takes it back does.
+    """
+    if isinstance(entry, Trade):
+        return entry.source == UNDO
+    return entry.key.endswith(UNDONE) or entry.key + UNDONE in keys
 
 
 def _entries(books: Books, account_id: str, ticker: str) -> list[Trade | PositionAdjustment]:

@@ -145,13 +145,16 @@ def reap(connection: Connection, now: datetime) -> int:
     Their effect certainly did not happen: it would have ended the lease. What somebody loaded who
     is gone is not loaded any more.
     """
-    fail_lost_loads(connection, now, every=False)
+    fail_lost_loads(connection, now)
     return _put_back_where(connection, now, ROWS.c.leased_until < database_time(connection, now))
 
 
-def reclaim(connection: Connection, now: datetime) -> None:
-    """Put back all that any worker ever had: of a desk that has one, and that one begins."""
-    fail_lost_loads(connection, now, every=True)
+def reclaim(connection: Connection, now: datetime, since: datetime) -> None:
+    """Put back all that any worker ever had: of a desk that has one, and that one begins.
+
+    What was begun to be loaded before `since`, by a process that is gone, is loaded no further.
+    """
+    fail_lost_loads(connection, now, made_before=since)
     _put_back_where(connection, now, true())
     _free_jobs(connection, JOBS.c.lease.is_not(None))
 

@@ -143,11 +143,15 @@ def _delete_some(connection: Connection, job: Job, now: datetime) -> None:
     count(connection, job, -counts, now, total_rows=left, **_lease(connection, now))
 
 
-def fail_lost_loads(connection: Connection, now: datetime, *, every: bool) -> None:
-    """Fail the jobs that nobody loads any more; with `every`, all that are not loaded."""
+def fail_lost_loads(
+    connection: Connection, now: datetime, *, made_before: datetime | None = None
+) -> None:
+    """Fail the jobs that nobody loads any more, and all that were made before an instant."""
     over = or_(JOBS.c.leased_until.is_(None), JOBS.c.leased_until < database_time(connection, now))
-    lost = select(JOBS.c.id, JOBS.c.lease).where(_LOADING)
-    for job_id, lease in connection.execute(lost if every else lost.where(over)).all():
+    if made_before is not None:
+        over = or_(over, JOBS.c.created_at < made_before)
+    lost = select(JOBS.c.id, JOBS.c.lease).where(_LOADING, over)
+    for job_id, lease in connection.execute(lost).all():
         _give_up(connection, job_id, lease, None, now)
 
 

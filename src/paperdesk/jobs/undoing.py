@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from paperdesk.audit.trail import Action, Line
 from paperdesk.errors import InvalidState
-from paperdesk.ledger.cash import OWN_PREFIX
+from paperdesk.ledger.cash import OWN_PREFIX, UNDO, UNDONE
 from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.fills import book_without_order, parts_of
 from paperdesk.ledger.holdings import closes
@@ -33,9 +33,6 @@ from paperdesk.models import (
 )
 from paperdesk.orders import linked
 
-SOURCE: Final = "undo"
-UNDONE: Final = ":undone"
-"""What follows the desk's own key of an entry in the key of the one that takes it back."""
 _ZERO: Final = Decimal(0)
 
 
@@ -93,7 +90,7 @@ def _undo(
             quantity=part,
             price=trade.price,
             now=now,
-            source=SOURCE,
+            source=UNDO,
             strategy=trade.strategy,
             lots=_own_lot(account, trade, opposite, part),
             trade_id=trade_id,

@@ -61,6 +61,7 @@ class Worker:
         self._feed = feed
         self._shared = feed.shared
         self._lease = new_id()
+        self._since = clock.now()
         self.started = asyncio.Event()
         """Set once it has put back what was left behind, and works."""
         self.stopped = asyncio.Event()
@@ -92,7 +93,8 @@ class Worker:
         """Work until `stop`."""
         self._loop = asyncio.get_running_loop()
         self._lease = new_id()
-        await self._in_transaction(claims.reap if self._shared else claims.reclaim)
+        reclaim = partial(claims.reclaim, since=self._since)
+        await self._in_transaction(claims.reap if self._shared else reclaim)
         self.started.set()
         beating = asyncio.create_task(self._beat(), name="paperdesk-jobs-beat")
         try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import select
 
@@ -17,6 +18,10 @@ from paperdesk.models import CashMovement, CashMovementKind
 
 OWN_PREFIX = "paperdesk:"
 """Keys of movements that the desk itself makes begin so."""
+UNDO: Final = "undo"
+"""The source of trades that take back another."""
+UNDONE: Final = ":undone"
+"""What follows the desk's own key of an entry in the key of the one that takes it back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,8 @@ async def test_who_lost_the_lease_books_nothing(work: Bulk) -> None:
     found = await work.claim(job, "one")
     assert await work.claim(job, "other") is None
 
-    await work.run(claims.reclaim, work.desk.clock.now())
+    now = work.desk.clock.now()
+    await work.run(claims.reclaim, now, now)
     other = await work.claim(job, "other")
     assert not await work.book(job, "one", found)
     assert await work.trades() == 0

@@ -342,3 +342,13 @@ async def test_a_job_is_loaded_though_it_cannot_be_told_of(desk: DeskClient) -> 
     assert answer.status_code == 500
     [made] = (await desk.get("/api/jobs")).json()
     assert (await ended(desk, made["id"]))["successful_rows"] == 1
+
+
+async def test_what_no_database_keeps_is_told_of_as_it_can_be_shown(desk: DeskClient) -> None:
+    """As in UTF-16 that does not say so, where each other character is NUL."""
+    content = table("2026-03-04,AAPL,buy,1,10,,,").encode("utf-16-le")
+    done = await imported(desk, content)
+    assert (done["status"], done["error_code"]) == ("failed", "NOTHING_BOOKED")
+    found = await rows(desk, done["id"])
+    assert {row["status"] for row in found} == {"failed"}
+    assert "Line 2: quantity" in found[0]["error_message"].replace("\N{REPLACEMENT CHARACTER}", "")

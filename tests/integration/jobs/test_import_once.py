@@ -218,6 +218,21 @@ async def test_open_orders_are_split_along_and_back(desk: DeskClient) -> None:
     assert (await standing(desk))[1] == {"AAPL": 2}
 
 
+async def test_a_split_that_was_undone_is_booked_again_while_the_shares_are_held(
+    desk: DeskClient,
+) -> None:
+    bought = TERMS | {"quantity": 3}
+    split = {"kind": "stock_split", "at": "2026-03-05T15:30:00Z", "ticker": "AAPL", "ratio": "4:1"}
+    await run_job(desk, [bought], kind="import_trades")
+    for _ in range(3):
+        done = await run_job(desk, [split], kind="import_trades")
+        assert codes(await rows(desk, done["id"])) == [None]
+        assert (await standing(desk))[1] == {"AAPL": 12}
+        await undone(desk, done["id"])
+        assert (await standing(desk))[1] == {"AAPL": 3}
+    await assert_proven(desk)
+
+
 async def assert_order(desk: DeskClient, order_id: str, quantity: int, price: int) -> None:
     order = (await desk.get(f"/api/orders/{order_id}")).json()
     assert (order["quantity"], order["limit_price"]) == (quantity, price)
@@ -250,7 +265,7 @@ _UNDO = st.tuples(st.just("undo"), st.integers(0, 7))
 @pytest.mark.parametrize("method", ["average", "fifo"])
 @settings(
     deadline=None,
-    max_examples=12,
+    max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(_IMPORT | _UNDO, min_size=2, max_size=8))

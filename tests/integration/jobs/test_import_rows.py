@@ -1,4 +1,4 @@
-"""What each row of an import books, to the last digit, and takes back; each only once."""
+"""What each row of an import books, to the last digit, and takes back."""
 
 import json
 from decimal import Decimal
@@ -148,8 +148,6 @@ async def check(
     assert {trade["executed_at"] for trade in booked} <= {THEN}
     differs = row["kind"] in {"buy", "sell"} and "price" in row and "net" in row
     assert bool(shown["warning"]) is (differs or name == "transfer in of a gift"), name
-    again = await history(desk, row)
-    assert [each["error_code"] for each in await rows(desk, again["id"])] == ["ALREADY_DONE"]
 
     await undone(desk, done["id"])
 

@@ -125,7 +125,9 @@ async def test_what_a_process_left_half_stored_fails(desk: DeskClient, way: str)
         await do(desk, lambda c: c.execute(past))
         await do(desk, lambda c: claims.reap(c, now))
     else:
-        await do(desk, lambda c: claims.reclaim(c, now))
+        await do(desk, lambda c: claims.reclaim(c, now, now - timedelta(minutes=1)))
+        assert (await job(desk, left.id))["status"] == "pending", "this process loads it"
+        await do(desk, lambda c: claims.reclaim(c, now, now))
     found = await job(desk, left.id)
     assert (found["status"], found["error_code"]) == ("failed", "LOAD_BROKE_OFF")
     assert [row["status"] for row in await rows(desk, left.id)] == ["pending", "pending"]

@@ -11,8 +11,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from paperdesk.ids import id_of
-from paperdesk.jobs.undoing import UNDONE
-from paperdesk.ledger.cash import OWN_PREFIX
+from paperdesk.ledger.cash import OWN_PREFIX, UNDONE
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import CashMovement, CashMovementKind, PositionAdjustment, Trade

@@ -15,8 +15,9 @@ from paperdesk.corporate.booking import Notice
 from paperdesk.corporate.commands import Split
 from paperdesk.errors import InsufficientCash, InsufficientShares, InvalidState
 from paperdesk.jobs.history.names import last_reset, trade_id
-from paperdesk.jobs.undoing import UNDONE, undo_trades
+from paperdesk.jobs.undoing import undo_trades
 from paperdesk.ledger import adjusting, booking
+from paperdesk.ledger.cash import UNDONE
 from paperdesk.ledger.entries import cash_movement, position_adjustment
 from paperdesk.ledger.fills import cash_there, shares_there
 from paperdesk.ledger.holdings import Holding
