@@ -89,18 +89,20 @@ def claim_range(connection: Connection, job_id: str, lease: str, now: datetime) 
     if others_have_rows(connection, job, lease):
         return None
     pending = (ROWS.c.job_id == job_id, ROWS.c.status == RowStatus.pending)
-    # One of these may be what brings the process down: they are tried alone.
-    if connection.scalar(select(exists().where(*pending, ROWS.c.attempts >= ALONE_AFTER))):
-        return None
     following = select(ROWS.c.row_number).where(*pending).order_by(ROWS.c.row_number)
     some = following.limit(AT_ONCE).subquery()
     found = connection.execute(select(func.min(some.c.row_number), func.max(some.c.row_number)))
     first, last = found.one()
     if first is None:
         return None
+    these = (*pending, ROWS.c.row_number.between(first, last))
+    # One of them may be what brings the process down: it is tried alone. Not asked of all that
+    # wait, which would be read for each stretch.
+    if connection.scalar(select(exists().where(*these, ROWS.c.attempts >= ALONE_AFTER))):
+        return None
     connection.execute(
         update(ROWS)
-        .where(*pending, ROWS.c.row_number.between(first, last))
+        .where(*these)
         .values(
             status=row_after(RowStatus.pending, RowEvent.claim),
             lease=lease,
