@@ -144,8 +144,12 @@ class BookRange:
             return False
         lines, left = list[LogLine](), list[tuple[Any, ...]]()
         processed = successful = failed = cost = 0
+        before = books.traces()
         for row, outcome in zip(rows, self.kind.book_all(books, job, rows), strict=True):
             if isinstance(outcome, Refused):
+                if books.traces() != before:
+                    # The writer takes back what it left, and says so.
+                    raise outcome
                 status = _SKIPPED if isinstance(outcome, NothingToDo) else _FAILED
                 why = (outcome.code, str(outcome))
                 left.append((row.id, status, 0, None, None, *why, now))
@@ -161,6 +165,7 @@ class BookRange:
                 successful += 1
                 cost += in_cents - row.cost_cents
             processed += 1
+            before = books.traces()
         _LEAVE.run(connection, left)
         count(connection, job, Counts(processed, successful, failed, cost), now)
         if job.processed_rows == job.total_rows:

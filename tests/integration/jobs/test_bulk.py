@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
@@ -10,12 +11,16 @@ from sqlalchemy import func, select, update
 
 from paperdesk.clock import ManualClock
 from paperdesk.db.engine import Database
+from paperdesk.errors import InvalidRequest
 from paperdesk.jobs import bulk, claims, worker
 from paperdesk.jobs.bulk import BookRange, claim_range
 from paperdesk.jobs.history.kind import ImportTrades
+from paperdesk.jobs.kinds import BulkRow
 from paperdesk.jobs.making import Asked, make
 from paperdesk.jobs.schemas import JobTerms
-from paperdesk.models import Job, JobMode, JobRow, JobStatus, RowStatus, Trade
+from paperdesk.ledger.entries import cash_movement
+from paperdesk.ledger.lane.books import Books
+from paperdesk.models import CashMovementKind, Job, JobMode, JobRow, JobStatus, RowStatus, Trade
 from support.desk import DeskClient
 from support.jobs import assert_counted, rows
 from support.trading import TradingDesk, assert_books_hold, trading
@@ -98,7 +103,7 @@ class Bulk:
     def __init__(self, desk: TradingDesk) -> None:
         self.desk = desk
         self.database = desk.database
-        self.kind = ImportTrades(desk.clock)
+        self.kind: ImportTrades = ImportTrades(desk.clock)
 
     async def make(self, count: int) -> Job:
         at = self.desk.clock.now().isoformat()
@@ -189,6 +194,27 @@ async def test_a_row_that_broke_off_too_often_is_not_tried_with_others(work: Bul
         )
     assert await work.claim(job, "one") is None
     assert await work.statuses(job) == {"pending": 10}
+
+
+class Leaky(ImportTrades):
+    """Refuses a row, and leaves something behind of it."""
+
+    def book_all(self, books: Books, job: Job, rows: Sequence[BulkRow]) -> Iterator[Any]:
+        account, now = books.account(job.user_id), self._clock.now()
+        for _ in rows:
+            account.enter(cash_movement(CashMovementKind.deposit, Decimal(1), now), now)
+            yield InvalidRequest("It is refused.")
+
+
+async def test_a_row_that_is_refused_leaves_nothing(work: Bulk) -> None:
+    work.kind = Leaky(work.desk.clock)
+    job = await work.make(3)
+    found = await work.claim(job, "one")
+
+    with pytest.raises(InvalidRequest):
+        await work.book(job, "one", found)
+    assert await work.statuses(job) == {"processing": 3}
+    await assert_books_hold(work.database)
 
 
 async def test_the_last_rows_end_the_job(work: Bulk) -> None:
