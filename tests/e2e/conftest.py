@@ -1,6 +1,8 @@
 """A program to run, and a desk for it to speak with."""
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,15 @@ def desk() -> Iterator[FakeDesk]:
 def cli(paperdesk: Program, desk: FakeDesk) -> Program:
     """The command, set up to speak with the fake desk."""
     return paperdesk.with_environment(PAPERDESK_URL=desk.url)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Tell whoever asked for a number of rows how it went."""
+
+    def say(text: str) -> None:
+        if "JOB_ROWS" in os.environ:
+            with capsys.disabled():
+                sys.stdout.write(f"\n{text}\n")
+
+    return say

@@ -6,7 +6,6 @@ JOB_ROWS says how many rows it has; `make soak-jobs` has 10,000.
 import asyncio
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -135,18 +134,6 @@ def assert_as_if_nothing_had_happened(
     assert not [row for row in rows if row.lease]
     assert (trades, cash) == (given.trades, given.cash)
     assert held == {ticker: Decimal(shares) for ticker, shares in given.shares.items() if shares}
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Tell whoever asked for a number of rows how it went."""
-
-    def say(text: str) -> None:
-        if "JOB_ROWS" in os.environ:
-            with capsys.disabled():
-                sys.stdout.write(f"\n{text}\n")
-
-    return say
 
 
 async def test_a_killed_desk_imports_each_row_once_on_sqlite(

@@ -6,7 +6,6 @@ JOB_ROWS says how many rows it has; `make soak-jobs` has 10,000.
 import asyncio
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -113,18 +112,6 @@ def assert_as_if_nothing_had_happened(
 def program(paperdesk: Program) -> Program:
     """The command, with prices that are the same in every desk."""
     return paperdesk.with_environment(PAPERDESK_SIMULATOR_SEED="20261120")
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Tell whoever asked for a number of rows how it went."""
-
-    def say(text: str) -> None:
-        if "JOB_ROWS" in os.environ:
-            with capsys.disabled():
-                sys.stdout.write(f"\n{text}\n")
-
-    return say
 
 
 async def test_a_killed_desk_books_each_row_once_on_sqlite(

@@ -4,13 +4,11 @@ import asyncio
 from typing import Any, Final
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from paperdesk.api.codec import Reply, check_media_type, parse_json, slice_router
 from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.parameters import documented
-from paperdesk.api.problems import WITH_BODY, describe, problems
+from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.api.scopes import Scope, check_scope, check_whole_desk
 from paperdesk.clock import Clock
 from paperdesk.errors import (
@@ -24,6 +22,7 @@ from paperdesk.errors import (
 from paperdesk.imports.model import Question, UnreadableFile
 from paperdesk.jobs.kinds import GivenTask, Kinds, SpokenKind, TaskKind
 from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
+from paperdesk.jobs.reading import read_as
 from paperdesk.jobs.routes import uploading
 from paperdesk.jobs.schemas import JobAnswer, JobRequest
 from paperdesk.jobs.telling import event_of
@@ -122,15 +121,7 @@ async def _rows(asked: Asked, rows: list[Any] | None) -> list[Any]:
 
 async def _read(body: bytes) -> JobRequest:
     """Return what a body asks for, read in a thread: it may be large."""
-    try:
-        return await asyncio.to_thread(lambda: JobRequest.model_validate(parse_json(body)))
-    except ValidationError as error:
-        raise InvalidRequest(describe(_located(error))) from error
-
-
-def _located(error: ValidationError) -> RequestValidationError:
-    problems: list[Any] = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
-    return RequestValidationError(problems)
+    return await asyncio.to_thread(lambda: read_as(JobRequest, parse_json(body), "body"))
 
 
 async def _made(request: Request, asked: Asked, rows: list[Any]) -> Made:

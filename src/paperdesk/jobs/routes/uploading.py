@@ -3,20 +3,18 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO, Final, TypeVar
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from paperdesk.api.codec import parse_json
 from paperdesk.api.idempotency import only_key
-from paperdesk.api.problems import describe
 from paperdesk.clock import Clock
 from paperdesk.errors import Busy, InvalidRequest
 from paperdesk.jobs.history.kind import ImportTrades
@@ -24,6 +22,7 @@ from paperdesk.jobs.history.loading import HistoryFile, Loader
 from paperdesk.jobs.history.schemas import ImportOptions
 from paperdesk.jobs.kinds import Kinds
 from paperdesk.jobs.making import Asked, Made, begin, made_before, new_job
+from paperdesk.jobs.reading import read_as
 from paperdesk.jobs.schemas import JobTerms
 from paperdesk.jobs.telling import event_of
 
@@ -163,7 +162,8 @@ def _parts(form: FormData) -> tuple[UploadFile, JobTerms, ImportOptions]:
         fields["columns"] = _columns(str(fields["columns"]))
     ours = {name: value for name, value in fields.items() if name in JobTerms.model_fields}
     rest = {name: value for name, value in fields.items() if name not in ours}
-    return upload, _read(JobTerms, {"kind": "import_trades", **ours}), _read(ImportOptions, rest)
+    terms = read_as(JobTerms, {"kind": "import_trades", **ours}, "form")
+    return upload, terms, read_as(ImportOptions, rest, "form")
 
 
 def _columns(text: str) -> Any:
@@ -173,14 +173,6 @@ def _columns(text: str) -> Any:
         raise InvalidRequest(
             'columns: must be a JSON object, each field once, such as {"at": "Datum"}.'
         ) from error
-
-
-def _read(model: type[M], fields: Mapping[str, Any]) -> M:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        problems: list[Any] = [each | {"loc": ("form", *each["loc"])} for each in error.errors()]
-        raise InvalidRequest(describe(RequestValidationError(problems))) from error
 
 
 def _measure(file: BinaryIO) -> tuple[int, str]:
