@@ -23,11 +23,8 @@ test: .venv/.dev ## Run the tests, on a real SQLite file and a real PostgreSQL
 
 test-lowest: .venv-lowest/.dev ## The tests within one process, on the oldest versions that are allowed
 	@# SQLAlchemy 2.0 says goodbye to a server that is silent, and waits for its answer.
-	@# SQLAlchemy 2.0 leaves the connection of a cancelled task to the garbage collector, which warns.
 	@# The readers of brokers' files stand on the standard library alone, and benchmarks have an environment of their own.
-	.venv-lowest/bin/pytest $(IN_PARALLEL) -W "default:unclosed:ResourceWarning" -W "default:<aiosqlite:ResourceWarning" \
-		-W "default:Exception ignored in:pytest.PytestUnraisableExceptionWarning" \
-		--one-database --ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model \
+	.venv-lowest/bin/pytest $(IN_PARALLEL) --one-database --ignore tests/integration/ledger/test_silence.py --ignore tests/e2e --ignore tests/crash --ignore tests/model \
 		--ignore tests/unit/imports --ignore tests/contract/test_bench.py --ignore tests/integration/jobs/test_import_fuzz.py \
 		--ignore tests/integration/jobs/test_imports.py
 
