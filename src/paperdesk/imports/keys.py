@@ -2,12 +2,21 @@
 
 A row with an id of its own is known by account and id. Any other is known by what it says and by
 how many rows of the file said the same before it. Rows that say the same are interchangeable, so
-the keys of a file do not depend on its order, nor on the rows between.
+the keys of a file do not depend on its order, nor on the rows between. The key of such a row begins
+with its time: what is stored under such keys lies in the order of time.
 """
 
 import hashlib
+from datetime import UTC, datetime
+from typing import Final
 
+from paperdesk.imports.dates import Moment
 from paperdesk.imports.rows import Said
+
+LEAD: Final = 10
+"""Digits at the beginning of a key that may be its time."""
+_EARLIEST: Final = 1 << 32
+"""Seconds before 1970 from which times are counted, so that none is below 0."""
 
 
 class Keys:
@@ -29,10 +38,17 @@ class Keys:
             f"{said.price!s}\0{said.fee!s}\0{said.taxes!s}\0{said.net!s}\0{said.ratio}\0"
             f"{said.currency}"
         )
-        key = hashlib.sha256(text.encode()).hexdigest()
-        short = int(key[:15], 16)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        short = int(digest[-15:], 16)
         if short in self._seen:
             repeat = self._repeats[short] = self._repeats.get(short, 0) + 1
-            return hashlib.sha256(f"{text}\0{repeat}".encode()).hexdigest()
-        self._seen.add(short)
-        return key
+            digest = hashlib.sha256(f"{text}\0{repeat}".encode()).hexdigest()
+        else:
+            self._seen.add(short)
+        return _lead(said.moment) + digest[LEAD:]
+
+
+def _lead(moment: Moment) -> str:
+    """Return what says when: of a day its beginning, since its end may not have come yet."""
+    at = datetime.fromisoformat(moment.said).replace(tzinfo=UTC) if moment.date_only else moment.at
+    return f"{int(at.timestamp()) + _EARLIEST:0{LEAD}x}"

@@ -2,8 +2,8 @@
 
 The steps are those of `booking.py`, and so are the promises: the rows are marked as processed and
 that is committed; then one transaction of the ledger looks whether they still are this worker's,
-books them, and writes outcomes and counters. Only each of them is one statement for all rows, and
-a row is no object on its way.
+books them, and writes outcomes and counters. Only each of them is one statement for all rows, a row
+is no object on its way, and what books some rows marks those that follow.
 """
 
 from collections.abc import Sequence
@@ -115,7 +115,10 @@ def claim_range(connection: Connection, job_id: str, lease: str, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class BookRange:
-    """Book the rows of a range that this worker has on lease; each that is refused fails alone."""
+    """Book the rows of a range that this worker has on lease; each that is refused fails alone.
+
+    With `goes_on` the rows that follow are leased along with that.
+    """
 
     account_id: str
     job_id: str
@@ -124,24 +127,25 @@ class BookRange:
     first: int
     last: int
     clock: Clock
+    goes_on: bool = False
 
     @property
     def key(self) -> None:
         """It has none: each row has one of its own, and the lease is the fence."""
 
-    def __call__(self, books: Books) -> bool:
-        """Book them; say whether that was still to be done."""
+    def __call__(self, books: Books) -> Range | None:
+        """Book them, if that is still to be done; return what follows, if that was leased."""
         connection, now = books.connection, self.clock.now()
         job = locked_job(connection, self.job_id)
         if job is None:
-            return False
+            return None
         mine = (job.id, self.first, self.last, RowStatus.processing, self.lease)
         rows = [BulkRow(*row) for row in _MINE.rows(connection, mine)]
         if not rows:
-            return False
+            return None
         if job.status is not JobStatus.running or job.phase is not JobPhase.run:
             _put_back(connection, rows)
-            return False
+            return None
         lines, left = list[LogLine](), list[tuple[Any, ...]]()
         processed = successful = failed = cost = 0
         before = books.traces()
@@ -168,11 +172,14 @@ class BookRange:
             before = books.traces()
         _LEAVE.run(connection, left)
         count(connection, job, Counts(processed, successful, failed, cost), now)
-        if job.processed_rows == job.total_rows:
+        over = job.processed_rows == job.total_rows
+        if over:
             lines.append(finish(books, job, now))
         log(connection, job, lines, now)
         books.tell(event_of(job))
-        return True
+        if over or not self.goes_on:
+            return None
+        return claim_range(connection, self.job_id, self.lease, now)
 
 
 def _put_back(connection: Connection, rows: Sequence[BulkRow]) -> None:

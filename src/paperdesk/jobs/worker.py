@@ -37,6 +37,8 @@ PATIENCE: Final = 1.0
 """Seconds after which the queue is looked at though nobody told of a job."""
 _PAUSE: Final = 1.0
 """Seconds for which a job is left alone that could not go on."""
+_TURN: Final = 0.5
+"""Seconds after which a job whose rows are booked many at once lets the others have their turns."""
 
 T = TypeVar("T")
 
@@ -200,16 +202,20 @@ class Worker:
         return True
 
     async def _book_range(self, found: Any, kind: BulkKind) -> bool:
-        """Book many rows at once; say whether there were any that can be."""
+        """Book many rows at once, for some time; say whether there were any that can be."""
         claimed = await self._in_transaction(
             lambda connection, now: claim_range(connection, found.id, self._lease, now)
         )
         if claimed is None:
             return False
-        job, first, last = claimed
-        await self._ledger.submit(
-            BookRange(job.user_id, job.id, self._lease, kind, first, last, self._clock)
-        )
+        until = time.monotonic() + _TURN
+        while claimed is not None:
+            job, first, last = claimed
+            goes_on = time.monotonic() < until and not self._stopping
+            command = BookRange(
+                job.user_id, job.id, self._lease, kind, first, last, self._clock, goes_on
+            )
+            claimed = (await self._ledger.submit(command)).result
         return True
 
     async def _ready(

@@ -119,10 +119,9 @@ class Bulk:
     async def claim(self, job: Job, lease: str) -> Any:
         return await self.run(claim_range, job.id, lease, self.desk.clock.now())
 
-    async def book(self, job: Job, lease: str, found: Any) -> bool:
-        command = BookRange(
-            "default", job.id, lease, self.kind, found.first, found.last, self.desk.clock
-        )
+    async def book(self, job: Job, lease: str, found: Any, *, goes_on: bool = False) -> Any:
+        rows, clock = (found.first, found.last), self.desk.clock
+        command = BookRange("default", job.id, lease, self.kind, *rows, clock, goes_on)
         return (await self.desk.ledger.submit(command)).result
 
     async def statuses(self, job: Job) -> Counter[str]:
@@ -150,11 +149,30 @@ async def test_rows_are_on_lease_before_they_are_booked(work: Bulk) -> None:
 
     assert (found.first, found.last) == (1, 10)
     assert await work.statuses(job) == {"processing": 10, "pending": 15}
-    assert await work.book(job, "one", found)
+    assert await work.book(job, "one", found) is None
     assert await work.statuses(job) == {"completed": 10, "pending": 15}
     # Nothing of it is booked again.
-    assert not await work.book(job, "one", found)
+    assert await work.book(job, "one", found, goes_on=True) is None
     assert await work.trades() == 10
+    assert await work.statuses(job) == {"completed": 10, "pending": 15}
+    await assert_counted(work.database)
+
+
+async def test_rows_that_follow_are_on_lease_along_with_what_is_booked(work: Bulk) -> None:
+    job = await work.make(25)
+    found = await work.claim(job, "one")
+    following = await work.book(job, "one", found, goes_on=True)
+    assert (following.first, following.last) == (11, 20)
+    assert await work.statuses(job) == {"completed": 10, "processing": 10, "pending": 5}
+    # They are as any that were claimed: nobody else's, and put back when they are lost.
+    assert await work.claim(job, "other") is None
+
+    last = await work.book(job, "one", following, goes_on=True)
+    assert (last.first, last.last) == (21, 25)
+    assert await work.book(job, "one", last, goes_on=True) is None
+    assert await work.statuses(job) == {"completed": 25}
+    async with work.database.read() as session:
+        assert set(await session.scalars(select(JobRow.attempts))) == {1}
     await assert_counted(work.database)
 
 
@@ -166,9 +184,9 @@ async def test_who_lost_the_lease_books_nothing(work: Bulk) -> None:
     now = work.desk.clock.now()
     await work.run(claims.reclaim, now, now)
     other = await work.claim(job, "other")
-    assert not await work.book(job, "one", found)
+    assert await work.book(job, "one", found, goes_on=True) is None
     assert await work.trades() == 0
-    assert await work.book(job, "other", other)
+    await work.book(job, "other", other)
     assert await work.trades() == 10
     await assert_books_hold(work.database)
 
@@ -179,7 +197,7 @@ async def test_what_was_paused_meanwhile_is_put_back(work: Bulk) -> None:
     async with work.database.write() as session:
         await session.execute(update(Job).values(status=JobStatus.paused))
 
-    assert not await work.book(job, "one", found)
+    assert await work.book(job, "one", found, goes_on=True) is None
     assert await work.statuses(job) == {"pending": 10}
     async with work.database.read() as session:
         assert set(await session.scalars(select(JobRow.attempts))) == {0}
@@ -208,12 +226,12 @@ class Leaky(ImportTrades):
 
 async def test_a_row_that_is_refused_leaves_nothing(work: Bulk) -> None:
     work.kind = Leaky(work.desk.clock)
-    job = await work.make(3)
+    job = await work.make(13)
     found = await work.claim(job, "one")
 
     with pytest.raises(InvalidRequest):
-        await work.book(job, "one", found)
-    assert await work.statuses(job) == {"processing": 3}
+        await work.book(job, "one", found, goes_on=True)
+    assert await work.statuses(job) == {"processing": 10, "pending": 3}
     await assert_books_hold(work.database)
 
 

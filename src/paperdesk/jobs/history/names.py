@@ -1,27 +1,38 @@
 """Under which name a row is booked: so the same row is found again, in whatever file it comes.
 
-A row's name follows from its key. What was undone, or left behind by a reset of the account, does
+A row's name follows from its key, and the id of its trade from the name. What was undone, or left behind by a reset of the account, does
 not stand any more: then the row is booked once more, under the next name.
 """
 
+import hashlib
 from collections.abc import Collection
 from functools import cached_property
 from typing import Final
 
 from sqlalchemy import func, select
 
-from paperdesk.ids import id_of
+from paperdesk.ids import uuid_of
+from paperdesk.imports.keys import LEAD
 from paperdesk.ledger.cash import OWN_PREFIX, UNDONE
 from paperdesk.ledger.lane import rows
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import CashMovement, CashMovementKind, PositionAdjustment, Trade
 
 PREFIX: Final = f"{OWN_PREFIX}import:"
+_LEAD: Final = slice(len(PREFIX), len(PREFIX) + LEAD)
+_REST: Final = 16 - LEAD // 2
+"""Bytes of an id that follow from the account and the name."""
 
 
 def trade_id(account_id: str, name: str) -> str:
-    """Return the id of the trade that is booked under a name."""
-    return id_of(f"{account_id}\0{name}")
+    """Return the id of the trade that is booked under a name: a UUIDv8 (RFC 9562, section 5.8).
+
+    It begins as the key does. Where that is the time, trades lie beside each other in the index as
+    they are imported; each would change a page of its own if they were strewn over all of it.
+    """
+    digest = hashlib.sha256(f"{account_id}\0{name}".encode()).digest()
+    lead = int(name[_LEAD], 16)
+    return uuid_of(lead << 128 - 4 * LEAD | int.from_bytes(digest[:_REST]), 8)
 
 
 def last_reset(books: Books, account_id: str) -> int:
