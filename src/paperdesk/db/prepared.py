@@ -8,12 +8,24 @@ SQLite's standard driver gets them without SQLAlchemy in between, unless somebod
 is executed; and many rows in one statement, because the driver lets other threads run at each.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Insert, SelectBase, insert
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Dialect,
+    SelectBase,
+    Table,
+    bindparam,
+    column,
+    insert,
+    update,
+    values,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, class_mapper
 from sqlalchemy.orm.attributes import manager_of_class
@@ -26,7 +38,9 @@ T = TypeVar("T")
 _Convert = Callable[[Any], Any]
 
 _MOST_ROWS: Final = 64
-"""Rows in one INSERT; fewer are powers of two, so that there are few statements to keep."""
+"""Rows in one statement; fewer are powers of two, so that there are few statements to keep."""
+_ROW: Final = re.compile(r"\bVALUES (\((?:\?, )*\?\))")
+"""The place of a row's values, where there may be more of them."""
 
 
 class Prepared:
@@ -40,17 +54,17 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it once for each row of values."""
         compiled = self._for(connection.dialect)
-        bound = [compiled.bound(row) for row in rows]
+        bound = compiled.all_bound(rows)
         driver = _unwatched(connection)
         if driver is None:
             connection.exec_driver_sql(compiled.text, bound)
             return
         try:
-            if compiled.values is None:
+            if compiled.row is None:
                 driver.executemany(compiled.text, bound)
             else:
-                for text, values in compiled.in_chunks(bound):
-                    driver.execute(text, values)
+                for text, some in compiled.in_chunks(compiled.row, bound):
+                    driver.execute(text, some)
         except sqlite3.Error as error:
             raise _explained(error, compiled.text, connection.dialect) from error
 
@@ -128,6 +142,24 @@ class PreparedInsert(Generic[M]):
         self._prepared.run(connection, rows)
 
 
+def prepared_update(table: Table, names: Sequence[str], **fixed: ClauseElement) -> Prepared:
+    """Return the UPDATE of rows by `id`: it is run with the id and the values of `names`.
+
+    `fixed` is what every row has alike, without parameters.
+    """
+    types = {name: table.c[name].type for name in ("id", *names)}
+    # Not by the columns' own names: SQLAlchemy would take those for values to be set.
+    row = tuple(bindparam(f"said_{name}", type_=kind) for name, kind in types.items())
+    columns = (column(name, kind) for name, kind in types.items())
+    said = values(*columns, name="said").data([row]).cte("said")
+    statement = (
+        update(table)
+        .where(table.c.id == said.c.id)
+        .values({name: said.c[name] for name in names} | fixed)
+    )
+    return Prepared(statement, [f"said_{name}" for name in types])
+
+
 class _Compiled:
     """The text of a statement for one dialect, and what its values go through."""
 
@@ -143,19 +175,35 @@ class _Compiled:
         ]
         columns = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self._results = [_reader(column.type, dialect) for column in columns]
-        # The place of one row's values, where there may be more of them.
-        self.values = self.text.rpartition(" VALUES ")[2] if isinstance(statement, Insert) else None
+        found = _ROW.search(self.text)
+        only = found is not None and found[0].count("?") == self.text.count("?")
+        self.row = found if only and self._named is None else None
 
-    def in_chunks(self, bound: Sequence[Any]) -> Iterable[tuple[str, tuple[Any, ...]]]:
-        """Give the rows of an INSERT as few statements with many rows each."""
+    def in_chunks(
+        self, row: re.Match[str], bound: Sequence[Any]
+    ) -> Iterable[tuple[str, tuple[Any, ...]]]:
+        """Give the rows as few statements with many rows each."""
         first = 0
         while first < len(bound):
             rows = min(_MOST_ROWS, 1 << (len(bound) - first).bit_length() - 1)
+            more = f", {row[1]}" * (rows - 1)
             yield (
-                self.text + f", {self.values}" * (rows - 1),
+                f"{self.text[: row.end()]}{more}{self.text[row.end() :]}",
                 tuple(chain.from_iterable(bound[first : first + rows])),
             )
             first += rows
+
+    def all_bound(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return rows of values as the driver takes them. By columns: that takes half as long."""
+        columns = list(zip(*rows, strict=True))
+        if not columns:
+            return [self.bound(row) for row in rows]
+        bound = zip(
+            *[_all_converted(columns[at], convert) for at, convert in self._binds], strict=True
+        )
+        if self._named is None:
+            return list(bound)
+        return [dict(zip(self._named, row, strict=True)) for row in bound]
 
     def bound(self, values: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
         bound = tuple(
@@ -170,6 +218,15 @@ class _Compiled:
                 for value, convert in zip(row, self._results, strict=True)
             ]
         )
+
+
+def _all_converted(values: Sequence[Any], convert: _Convert | None) -> Sequence[Any]:
+    if convert is None:
+        return values
+    first = values[0]
+    if all(value is first for value in values):
+        return [convert(first)] * len(values)
+    return [convert(value) for value in values]
 
 
 def binder(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

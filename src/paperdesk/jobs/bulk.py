@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from paperdesk.clock import Clock
-from paperdesk.db.prepared import Prepared
+from paperdesk.db.prepared import Prepared, prepared_update
 from paperdesk.errors import Refused
 from paperdesk.jobs.booking import finish
 from paperdesk.jobs.claims import ALONE_AFTER, others_have_rows, take_job
@@ -41,7 +41,10 @@ _MOST_LOGGED: Final = 100
 """Rows of a stretch that failed and have a line in the job's log."""
 
 _MINE: Final = Prepared(
-    select(ROWS.c.id, ROWS.c.row_number, cast(ROWS.c.data, Text), ROWS.c.cost_cents)
+    select(
+        *(ROWS.c.id, ROWS.c.row_number, cast(ROWS.c.data, Text)),
+        *(ROWS.c.cost_cents, ROWS.c.attempts),
+    )
     .where(
         ROWS.c.job_id == bindparam("job"),
         ROWS.c.row_number.between(bindparam("first"), bindparam("last")),
@@ -52,19 +55,11 @@ _MINE: Final = Prepared(
     .with_for_update(),
     ("job", "first", "last", "processing", "lease"),
 )
-_LEFT: Final = ("status", "cost_cents", "effect", "warning", "error_code", "error_message")
-_LEAVE: Final = Prepared(
-    update(ROWS)
-    .where(ROWS.c.id == bindparam("row"))
-    .values(
-        {name: bindparam(f"new_{name}", type_=ROWS.c[name].type) for name in _LEFT}
-        | {
-            "processed_at": bindparam("now", type_=ROWS.c.processed_at.type),
-            "lease": null(),
-            "leased_until": null(),
-        }
-    ),
-    ("row", *(f"new_{name}" for name in _LEFT), "now"),
+_LEAVE: Final = prepared_update(
+    ROWS,
+    ("status", "cost_cents", "effect", "warning", "error_code", "error_message", "processed_at"),
+    lease=null(),
+    leased_until=null(),
 )
 _COMPLETED: Final = row_after(RowStatus.processing, RowEvent.complete)
 _FAILED: Final = row_after(RowStatus.processing, RowEvent.refuse)

@@ -144,8 +144,9 @@ class JobChanges:
         again = or_(ROWS.c.status == RowStatus.failed, waited)
         rows = update(ROWS).where(ROWS.c.job_id == job.id, again)
         nothing = {"error_code": None, "error_message": None, "processed_at": None}
+        # Not their first attempt any more, though it may have been refused before it was made.
         changed = connection.execute(
-            rows.values(status=RowStatus.pending, attempts=0, **nothing)
+            rows.values(status=RowStatus.pending, attempts=1, **nothing)
         ).rowcount
         count(connection, job, Counts(-changed, 0, -job.failed_rows), now)
         return {

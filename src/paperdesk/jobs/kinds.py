@@ -98,12 +98,16 @@ class BookedKind(Protocol):
 
 
 class BulkRow(NamedTuple):
-    """A row as it is stored: its data are the text of a JSON value; `cost_cents` an estimate."""
+    """A row as it is stored: its data are the text of a JSON value; `cost_cents` an estimate.
+
+    `attempts` counts this one. Data that `check` refused are never those of a first attempt.
+    """
 
     id: str
     number: int
     data: str
     cost_cents: int
+    attempts: int
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select, update
 
-from paperdesk.db.prepared import Prepared, PreparedInsert, unattached
+from paperdesk.db.prepared import Prepared, PreparedInsert, prepared_update, unattached
 from paperdesk.db.types import EXACT
 from paperdesk.jobs.lifecycle import Counts, RowEvent, counts_of, row_after
 from paperdesk.models import Base, Job, JobRow, RowStatus
@@ -45,12 +45,7 @@ _LEFT: Final = (
     "row_checksum",
 )
 """What may change of a row."""
-_LEAVE: Final = Prepared(
-    update(ROWS)
-    .where(ROWS.c.id == bindparam("row"))
-    .values({name: bindparam(f"new_{name}", type_=ROWS.c[name].type) for name in _LEFT}),
-    ("row", *(f"new_{name}" for name in _LEFT)),
-)
+_LEAVE: Final = prepared_update(ROWS, _LEFT)
 
 
 def database_time(connection: Connection, now: datetime) -> datetime:

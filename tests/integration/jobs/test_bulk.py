@@ -22,7 +22,7 @@ from paperdesk.ledger.entries import cash_movement
 from paperdesk.ledger.lane.books import Books
 from paperdesk.models import CashMovementKind, Job, JobMode, JobRow, JobStatus, RowStatus, Trade
 from support.desk import DeskClient
-from support.jobs import assert_counted, rows
+from support.jobs import ask, assert_counted, ended, rows, run_job
 from support.trading import TradingDesk, assert_books_hold, trading
 from support.uploads import assert_proven, imported, standing
 
@@ -95,6 +95,35 @@ async def test_many_at_once_come_to_what_each_alone_comes_to(
     assert {status for status, *_ in together[0]} == {"completed", "failed"}
     await assert_proven(desk)
     await assert_counted(desk.app.state.database)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at": "2126-03-02T15:00:00.000000Z"},
+        {"currency": "EUR"},
+        {"quantity": "1_0"},
+        {"price": "NaN"},
+        {"key": "none"},
+        {"ticker": "BTC-USD", "instrument": "crypto"},
+    ],
+)
+async def test_what_was_refused_is_checked_when_it_is_tried_again(
+    desk: DeskClient, wrong: dict[str, Any]
+) -> None:
+    row = {"kind": "buy", "at": "2026-03-02T15:00:00.000000Z", "ticker": "AAPL", "quantity": 1}
+    good = row | {"price": 10, "net": -10}
+    given = [good, good | {"key": "a" * 64} | wrong]
+    done = await run_job(desk, given, kind="import_trades")
+    [_, before] = await rows(desk, done["id"])
+    assert before["status"] == "failed"
+
+    await ask(desk, done["id"], "retry")
+    again = await ended(desk, done["id"])
+    [_, after] = await rows(desk, done["id"])
+    told = ("status", "error_code", "error_message")
+    assert [after[name] for name in told] == [before[name] for name in told]
+    assert (again["successful_rows"], again["failed_rows"]) == (1, 1)
 
 
 class Bulk:

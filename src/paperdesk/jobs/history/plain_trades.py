@@ -3,6 +3,7 @@
 They go without a model on their way; a trade that anything is unusual about is none of them.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -22,13 +23,18 @@ from paperdesk.models import Side
 ALREADY: Final = "The same row was imported before: it stands in the books."
 _ZERO: Final = Decimal(0)
 _SIDES: Final = {"buy": Side.buy, "sell": Side.sell}
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+"""A time as `format_utc` writes it."""
 
 
 class PlainTrade(msgspec.Struct):
-    """A trade as a job keeps it: shares, US dollars; `net` is what came, or went."""
+    """A trade as a job keeps those of a file: shares, US dollars; `net` is what came, or went.
+
+    `at` is its time as the books write it.
+    """
 
     kind: str
-    at: datetime
+    at: str
     key: str
     ticker: str
     quantity: Decimal
@@ -42,12 +48,15 @@ _decoder: Final = msgspec.json.Decoder(PlainTrade)
 
 
 def stored(data: str) -> PlainTrade | None:
-    """Return the trade that a row's JSON text says; None where it says anything else."""
+    """Return the trade that a row's JSON text says; None where it says anything else.
+
+    The row must have been checked: what the check refuses may be returned here.
+    """
     try:
         found = _decoder.decode(data)
     except msgspec.DecodeError:
         return None
-    is_trade = found.kind in _SIDES and found.at.tzinfo is not None
+    is_trade = found.kind in _SIDES and _MOMENT.fullmatch(found.at)
     return found if is_trade and TICKER.fullmatch(found.ticker) else None
 
 
@@ -65,6 +74,7 @@ class PlainTrades:
         Raises what `fill_of` raises, and AlreadyDone where it stands in the books.
         """
         quantity, price, account = trade.quantity, trade.price, self._account
+        at = datetime.fromisoformat(trade.at)
         if quantity <= 0 or price <= 0:
             return None
         side = _SIDES[trade.kind]
@@ -79,7 +89,7 @@ class PlainTrades:
         name = self._names.free(trade.key)
         if name is None:
             raise AlreadyDone(ALREADY)
-        fill = fill_of(account, trade.ticker, side, quantity, price, fee, trade.at)
+        fill = fill_of(account, trade.ticker, side, quantity, price, fee, at)
         booked = self._names.trade_id(name)
         enter_past_fill(
             account,
@@ -88,9 +98,10 @@ class PlainTrades:
             side,
             units_of(quantity, price, fee),
             fee,
-            trade.at,
+            at,
             trade_id=booked,
             source=SOURCE,
+            moment=trade.at,
         )
         self._names.booked(trade.key)
         return Outcome(-came, {"name": name, "trades": [booked]})
