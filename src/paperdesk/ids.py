@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 import time
+from typing import Final
 
 LONGEST = 36
 """Characters of an id at the most."""
@@ -41,11 +42,18 @@ def new_id() -> str:
 
 def id_of(text: str) -> str:
     """Return the UUIDv8 of a text (RFC 9562, section 5.8): always the same of the same text."""
-    return uuid_of(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]), 8)
+    return uuid_of_digits(hashlib.sha256(text.encode()).hexdigest(), 8)
 
 
 def uuid_of(bits: int, version: int) -> str:
     """Return 128 bits as a UUID, six of them replaced by the version and the variant."""
-    d = f"{bits:032x}"
-    variant = "89ab"[int(d[16], 16) & 3]
-    return f"{d[:8]}-{d[8:12]}-{version}{d[13:16]}-{variant}{d[17:20]}-{d[20:]}"
+    return uuid_of_digits(f"{bits:032x}", version)
+
+
+def uuid_of_digits(digits: str, version: int) -> str:
+    """Return the UUID of the first 32 of some hexadecimal digits, as `uuid_of` does of bits."""
+    d, variant = digits, _VARIANTS[digits[16]]
+    return f"{d[:8]}-{d[8:12]}-{version}{d[13:16]}-{variant}{d[17:20]}-{d[20:32]}"
+
+
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

@@ -80,7 +80,7 @@ class Prepared:
                 found = driver.execute(compiled.text, bound).fetchall()
             except sqlite3.Error as error:
                 raise _explained(error, compiled.text, connection.dialect) from error
-        return [compiled.converted(row) for row in found]
+        return compiled.converted(found)
 
     def _for(self, dialect: Dialect) -> "_Compiled":
         # By driver too: two of one database write their parameters differently.
@@ -173,6 +173,8 @@ class _Compiled:
         self._binds = [
             (position[name], binder(compiled.binds[name].type, dialect)) for name in order
         ]
+        given = [(at, None) for at in range(len(names))]
+        self._are_as_given = self._named is None and self._binds == given
         columns = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self._results = [_reader(column.type, dialect) for column in columns]
         found = _ROW.search(self.text)
@@ -195,6 +197,8 @@ class _Compiled:
 
     def all_bound(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Return rows of values as the driver takes them. By columns: that takes half as long."""
+        if self._are_as_given:
+            return rows
         columns = list(zip(*rows, strict=True))
         if not columns:
             return [self.bound(row) for row in rows]
@@ -211,13 +215,19 @@ class _Compiled:
         )
         return bound if self._named is None else dict(zip(self._named, bound, strict=True))
 
-    def converted(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(
-            [
-                value if convert is None else convert(value)
-                for value, convert in zip(row, self._results, strict=True)
-            ]
-        )
+    def converted(self, found: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """Return rows that were found as what their columns are of."""
+        if not any(self._results):
+            return [tuple(row) for row in found]
+        return [
+            tuple(
+                [
+                    value if convert is None else convert(value)
+                    for value, convert in zip(row, self._results, strict=True)
+                ]
+            )
+            for row in found
+        ]
 
 
 def _all_converted(values: Sequence[Any], convert: _Convert | None) -> Sequence[Any]:

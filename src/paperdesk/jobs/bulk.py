@@ -135,7 +135,7 @@ class BookRange:
         if job is None:
             return None
         mine = (job.id, self.first, self.last, RowStatus.processing, self.lease)
-        rows = [BulkRow(*row) for row in _MINE.rows(connection, mine)]
+        rows = [BulkRow._make(row) for row in _MINE.rows(connection, mine)]
         if not rows:
             return None
         if job.status is not JobStatus.running or job.phase is not JobPhase.run:

@@ -7,7 +7,6 @@ one whole; every other method knows lots, the shares of one opening each.
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, NamedTuple
@@ -33,8 +32,7 @@ class Lot(NamedTuple):
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """Shares held and what they cost; `lots` are its parts, None where they are not told apart."""
 
     quantity: Decimal

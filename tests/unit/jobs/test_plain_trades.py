@@ -54,9 +54,7 @@ others = {
     "else": st.just(1),
 }  # fmt: skip
 changes = st.lists(
-    st.sampled_from(sorted(others)).flatmap(
-        lambda name: st.tuples(st.just(name), others[name])
-    ),
+    st.sampled_from(sorted(others)).flatmap(lambda name: st.tuples(st.just(name), others[name])),
     max_size=3,
 )
 

@@ -1,7 +1,8 @@
 """Under which name a row is booked: so the same row is found again, in whatever file it comes.
 
-A row's name follows from its key, and the id of its trade from the name. What was undone, or left behind by a reset of the account, does
-not stand any more: then the row is booked once more, under the next name.
+A row's name follows from its key, and the id of its trade from the name. What was undone, or left
+behind by a reset of the account, does not stand any more: then the row is booked once more, under
+the next name.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from paperdesk.ids import uuid_of
+from paperdesk.ids import uuid_of_digits
 from paperdesk.imports.keys import LEAD
 from paperdesk.ledger.cash import OWN_PREFIX, UNDONE
 from paperdesk.ledger.lane import rows
@@ -20,8 +21,6 @@ from paperdesk.models import CashMovement, CashMovementKind, PositionAdjustment,
 
 PREFIX: Final = f"{OWN_PREFIX}import:"
 _LEAD: Final = slice(len(PREFIX), len(PREFIX) + LEAD)
-_REST: Final = 16 - LEAD // 2
-"""Bytes of an id that follow from the account and the name."""
 
 
 def trade_id(account_id: str, name: str) -> str:
@@ -30,9 +29,8 @@ def trade_id(account_id: str, name: str) -> str:
     It begins as the key does. Where that is the time, trades lie beside each other in the index as
     they are imported; each would change a page of its own if they were strewn over all of it.
     """
-    digest = hashlib.sha256(f"{account_id}\0{name}".encode()).digest()
-    lead = int(name[_LEAD], 16)
-    return uuid_of(lead << 128 - 4 * LEAD | int.from_bytes(digest[:_REST]), 8)
+    digits = name[_LEAD] + hashlib.sha256(f"{account_id}\0{name}".encode()).hexdigest()
+    return uuid_of_digits(digits, 8)
 
 
 def last_reset(books: Books, account_id: str) -> int:
@@ -83,7 +81,7 @@ class Names:
             return set()
         connection = self._books.connection
         by_id = {trade_id(self._account_id, name): name for name in names}
-        self._ids |= {name: each for each, name in by_id.items()}
+        self._ids.update(zip(by_id.values(), by_id, strict=True))
         found = {by_id[each] for each in rows.trades_by_id(connection, by_id)}
         entered = rows.entry_keys_used(connection, [self._account_id], names)
         return found.union(name for _, name in entered)

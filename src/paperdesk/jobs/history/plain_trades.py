@@ -84,7 +84,7 @@ class PlainTrades:
             return None
         if self._fund and -came > min(account.available_cash, account.cash):
             return None
-        if len(parts_of(account, trade.ticker, side, quantity)) > 1:
+        if account.rules.short_selling and len(parts_of(account, trade.ticker, side, quantity)) > 1:
             return None
         name = self._names.free(trade.key)
         if name is None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paperdesk.ids import new_id
 from paperdesk.ledger import journal
@@ -43,8 +43,7 @@ class Settlement:
     """By ticker, where it changed: its lots before and after, by number."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(NamedTuple):
     holding: Holding
     opened_at: datetime
     updated_at: datetime
