@@ -198,7 +198,7 @@ class _Compiled:
     def all_bound(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Return rows of values as the driver takes them. By columns: that takes half as long."""
         if self._are_as_given:
-            return rows
+            return [tuple(row) for row in rows]
         columns = list(zip(*rows, strict=True))
         if not columns:
             return [self.bound(row) for row in rows]
