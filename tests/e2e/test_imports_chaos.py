@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import pytest
@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from paperdesk.db.inspection import reading
 from paperdesk.models import Job, JobRow, Position, Trade, UserProfile
-from support.desks import Desks, served
+from support.desks import Desks, killed_workers, served
 from support.program import Program
 
 ROWS: Final = int(os.environ.get("JOB_ROWS", "4000"))
@@ -146,24 +146,6 @@ async def test_killed_workers_import_each_row_once_on_postgresql(
     paperdesk: Program, postgres_url: str, say: Callable[[str], None]
 ) -> None:
     program = paperdesk.with_environment(DATABASE_URL=postgres_url)
-    workers = [program.start("worker", log=program.folder / f"worker-{n}.log") for n in range(2)]
-
-    async def kill_workers() -> None:
-        while True:
-            await asyncio.sleep(random.uniform(1, 3))
-            victim: Any = workers.pop(0)
-            victim.kill()
-            await asyncio.to_thread(victim.communicate)
-            log = program.folder / f"worker-{time.monotonic_ns()}.log"
-            workers.append(program.start("worker", log=log))
-
-    killing = asyncio.create_task(kill_workers())
-    try:
+    async with killed_workers(program):
         # What a killed desk was loading is given up by another process 15 seconds later.
         await run(program, postgres_url, 5, say)
-    finally:
-        killing.cancel()
-        await asyncio.gather(killing, return_exceptions=True)
-        for each in workers:
-            each.kill()
-            each.communicate()

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from paperdesk.db.inspection import reading
 from paperdesk.models import Job, JobRow, Order, Position, Trade, UserProfile
-from support.desks import served
+from support.desks import killed_workers, served
 from support.jobs import buy, sell
 from support.program import Program
 
@@ -49,10 +49,17 @@ def basket(*, with_sales: bool) -> list[tuple[Any, str, str | None]]:
     return found
 
 
-async def run(program: Program, database_url: str, count: int, say: Callable[[str], None]) -> None:
+async def run(
+    program: Program,
+    database_url: str,
+    count: int,
+    say: Callable[[str], None],
+    *,
+    with_sales: bool,
+) -> None:
+    """Book a basket with desks that are killed. All workers share what only buys: it has no order."""
     program = program.with_environment(DATABASE_URL=database_url)
-    # What only buys has no order, and is shared by all workers.
-    rows = basket(with_sales=count == 1)
+    rows = basket(with_sales=with_sales)
     async with served(program, count) as desks, httpx2.AsyncClient(timeout=30) as http:
         url = next(iter(desks.processes))
         body = {"rows": [row for row, *_ in rows], "mode": "auto"}
@@ -117,10 +124,17 @@ def program(paperdesk: Program) -> Program:
 async def test_a_killed_desk_books_each_row_once_on_sqlite(
     program: Program, sqlite_url: str, say: Callable[[str], None]
 ) -> None:
-    await run(program, sqlite_url, 1, say)
+    await run(program, sqlite_url, 1, say, with_sales=True)
 
 
 async def test_two_killed_desks_book_each_row_once_on_postgresql(
     program: Program, postgres_url: str, say: Callable[[str], None]
 ) -> None:
-    await run(program, postgres_url, 2, say)
+    await run(program, postgres_url, 2, say, with_sales=False)
+
+
+async def test_killed_workers_and_desks_book_each_row_once_on_postgresql(
+    program: Program, postgres_url: str, say: Callable[[str], None]
+) -> None:
+    async with killed_workers(program.with_environment(DATABASE_URL=postgres_url)):
+        await run(program, postgres_url, 1, say, with_sales=False)

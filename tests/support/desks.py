@@ -62,3 +62,31 @@ async def served(program: Program, count: int) -> AsyncIterator[Desks]:
         for process in desks.processes.values():
             process.kill()
             process.communicate()
+
+
+@asynccontextmanager
+async def killed_workers(program: Program, count: int = 2) -> AsyncIterator[None]:
+    """Have workers, of which one is killed every one to three seconds, and another started."""
+
+    def start() -> Process:
+        log = program.folder / f"worker-{time.monotonic_ns()}.log"
+        return program.start("worker", log=log)
+
+    async def kill() -> None:
+        while True:
+            await asyncio.sleep(random.uniform(1, 3))
+            victim = workers.pop(0)
+            victim.kill()
+            await asyncio.to_thread(victim.communicate)
+            workers.append(start())
+
+    workers = [start() for _ in range(count)]
+    killing = asyncio.create_task(kill())
+    try:
+        yield
+    finally:
+        killing.cancel()
+        await asyncio.gather(killing, return_exceptions=True)
+        for each in workers:
+            each.kill()
+            each.communicate()
