@@ -57,7 +57,7 @@ async def run(
     *,
     with_sales: bool,
 ) -> None:
-    """Book a basket with desks that are killed. All workers share what only buys: it has no order."""
+    """Book a basket with desks that are killed. What only buys, all workers share."""
     program = program.with_environment(DATABASE_URL=database_url)
     rows = basket(with_sales=with_sales)
     async with served(program, count) as desks, httpx2.AsyncClient(timeout=30) as http:

@@ -72,6 +72,11 @@ def test_each_row_is_updated_with_what_is_said_of_it(connection: Connection, cou
     assert connection.exec_driver_sql(nothing).scalar() == 1 + count // 3
 
 
+def test_of_no_rows_nothing_is_run(connection: Connection) -> None:
+    INSERT.run(connection, [])
+    assert SELECT.rows(connection, ["a"]) == []
+
+
 def test_they_run_in_the_connections_transaction(connection: Connection) -> None:
     INSERT.run(connection, [["a", "a"]])
     assert connection.in_transaction()

@@ -53,6 +53,8 @@ class Prepared:
 
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it once for each row of values."""
+        if not rows:
+            return
         compiled = self._for(connection.dialect)
         bound = compiled.all_bound(rows)
         driver = _unwatched(connection)
@@ -145,7 +147,7 @@ class PreparedInsert(Generic[M]):
 def prepared_update(table: Table, names: Sequence[str], **fixed: ClauseElement) -> Prepared:
     """Return the UPDATE of rows by `id`: it is run with the id and the values of `names`.
 
-    `fixed` is what every row has alike, without parameters.
+    `fixed` is what every row has alike, without parameters. No id may be there twice.
     """
     types = {name: table.c[name].type for name in ("id", *names)}
     # Not by the columns' own names: SQLAlchemy would take those for values to be set.
@@ -200,8 +202,6 @@ class _Compiled:
         if self._are_as_given:
             return [tuple(row) for row in rows]
         columns = list(zip(*rows, strict=True))
-        if not columns:
-            return [self.bound(row) for row in rows]
         bound = zip(
             *[_all_converted(columns[at], convert) for at, convert in self._binds], strict=True
         )

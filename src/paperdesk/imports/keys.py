@@ -27,8 +27,8 @@ class Keys:
         self._seen: set[int] = set()
         self._repeats: dict[int, int] = {}
 
-    def key_of(self, said: Said, ticker: str | None) -> str:
-        """Return 64 hexadecimal digits."""
+    def key_of(self, said: Said, ticker: str | None, currency: str | None) -> str:
+        """Return 64 hexadecimal digits; `currency` is None where it is the desk's money."""
         if said.external_id:
             text = f"id\0{self._format}\0{said.account}\0{said.external_id}"
             return hashlib.sha256(text.encode()).hexdigest()
@@ -36,7 +36,7 @@ class Keys:
         text = (
             f"{said.account}\0{said.kind!s}\0{said.moment.said}\0{ticker}\0{said.quantity!s}\0"
             f"{said.price!s}\0{said.fee!s}\0{said.taxes!s}\0{said.net!s}\0{said.ratio}\0"
-            f"{said.currency}"
+            f"{currency}"
         )
         digest = hashlib.sha256(text.encode()).hexdigest()
         short = int(digest[-15:], 16)

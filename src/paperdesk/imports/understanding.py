@@ -80,7 +80,7 @@ class Understanding:
         _check_net(kind, net, fee + taxes)
         return Activity(
             row.line,
-            said.key or self._keys.key_of(said, ticker),
+            said.key or self._keys.key_of(said, ticker, None if told == self._money else told),
             kind,
             said.moment.at,
             said.moment.date_only,

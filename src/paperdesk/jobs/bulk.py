@@ -2,8 +2,9 @@
 
 The steps are those of `booking.py`, and so are the promises: the rows are marked as processed and
 that is committed; then one transaction of the ledger looks whether they still are this worker's,
-books them, and writes outcomes and counters. Only each of them is one statement for all rows, a row
-is no object on its way, and what books some rows marks those that follow.
+books them, and writes outcomes and counters. Only each of them is few statements for all rows, a
+row is no object on its way, and what books some rows marks those that follow. Rows that were tried
+before, or refused, go the other way.
 """
 
 from collections.abc import Sequence
@@ -27,13 +28,13 @@ from paperdesk.clock import Clock
 from paperdesk.db.prepared import Prepared, prepared_update
 from paperdesk.errors import Refused
 from paperdesk.jobs.booking import finish
-from paperdesk.jobs.claims import ALONE_AFTER, others_have_rows, take_job
+from paperdesk.jobs.claims import others_have_rows, take_job
 from paperdesk.jobs.kinds import BulkKind, BulkRow, NothingToDo
 from paperdesk.jobs.lifecycle import Counts, RowEvent, row_after
 from paperdesk.jobs.store import LEASE, ROWS, cents, count, database_time, locked_job
 from paperdesk.jobs.telling import LogLine, event_of, log
 from paperdesk.ledger.lane.books import Books
-from paperdesk.models import Atomicity, Job, JobPhase, JobStatus, LogLevel, RowStatus
+from paperdesk.models import Atomicity, JobPhase, JobStatus, LogLevel, RowStatus
 
 AT_ONCE: Final = 1_000
 """Rows in one transaction of the ledger: other commands wait for so long."""
@@ -41,10 +42,7 @@ _MOST_LOGGED: Final = 100
 """Rows of a stretch that failed and have a line in the job's log."""
 
 _MINE: Final = Prepared(
-    select(
-        *(ROWS.c.id, ROWS.c.row_number, cast(ROWS.c.data, Text)),
-        *(ROWS.c.cost_cents, ROWS.c.attempts),
-    )
+    select(ROWS.c.id, ROWS.c.row_number, cast(ROWS.c.data, Text), ROWS.c.cost_cents)
     .where(
         ROWS.c.job_id == bindparam("job"),
         ROWS.c.row_number.between(bindparam("first"), bindparam("last")),
@@ -69,7 +67,6 @@ _SKIPPED: Final = row_after(RowStatus.processing, RowEvent.skip)
 class Range(NamedTuple):
     """Rows of a job that are on lease, from the first number to the last."""
 
-    job: Job
     first: int
     last: int
 
@@ -91,9 +88,9 @@ def claim_range(connection: Connection, job_id: str, lease: str, now: datetime) 
     if first is None:
         return None
     these = (*pending, ROWS.c.row_number.between(first, last))
-    # One of them may be what brings the process down: it is tried alone. Not asked of all that
-    # wait, which would be read for each stretch.
-    if connection.scalar(select(exists().where(*these, ROWS.c.attempts >= ALONE_AFTER))):
+    # One of them may be what brings the process down, or was refused before it was tried, and may
+    # look like none of those. Not asked of all that wait, which would be read for each stretch.
+    if connection.scalar(select(exists().where(*these, ROWS.c.attempts > 0))):
         return None
     connection.execute(
         update(ROWS)
@@ -105,7 +102,7 @@ def claim_range(connection: Connection, job_id: str, lease: str, now: datetime) 
             attempts=ROWS.c.attempts + 1,
         )
     )
-    return Range(job, first, last)
+    return Range(first, last)
 
 
 @dataclass(frozen=True, slots=True)

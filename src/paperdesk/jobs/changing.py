@@ -11,7 +11,7 @@ from paperdesk.audit.trail import Action, Line, Said, write
 from paperdesk.errors import InvalidState, NotFound
 from paperdesk.jobs.data import checksum, storable
 from paperdesk.jobs.ending import NOT_BOOKED
-from paperdesk.jobs.kinds import BookedKind, Kinds
+from paperdesk.jobs.kinds import BookedKind, BulkKind, Kinds
 from paperdesk.jobs.lifecycle import Counts, JobEvent, RowEvent, job_after
 from paperdesk.jobs.making import checked_row
 from paperdesk.jobs.store import (
@@ -144,9 +144,10 @@ class JobChanges:
         again = or_(ROWS.c.status == RowStatus.failed, waited)
         rows = update(ROWS).where(ROWS.c.job_id == job.id, again)
         nothing = {"error_code": None, "error_message": None, "processed_at": None}
-        # Not their first attempt any more, though it may have been refused before it was made.
+        # A thousand at once are booked of rows that passed the check: of those never tried.
+        attempts = 1 if isinstance(self._kinds.named(job.kind), BulkKind) else 0
         changed = connection.execute(
-            rows.values(status=RowStatus.pending, attempts=1, **nothing)
+            rows.values(status=RowStatus.pending, attempts=attempts, **nothing)
         ).rowcount
         count(connection, job, Counts(-changed, 0, -job.failed_rows), now)
         return {

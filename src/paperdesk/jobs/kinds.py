@@ -100,14 +100,13 @@ class BookedKind(Protocol):
 class BulkRow(NamedTuple):
     """A row as it is stored: its data are the text of a JSON value; `cost_cents` an estimate.
 
-    `attempts` counts this one. Data that `check` refused are never those of a first attempt.
+    It was checked when it was stored, and is tried for the first time.
     """
 
     id: str
     number: int
     data: str
     cost_cents: int
-    attempts: int
 
 
 @runtime_checkable
@@ -133,6 +132,15 @@ class SpokenKind(BookedKind, Protocol):
 
         Raises PriceUnavailable where it takes prices that there are not.
         """
+        ...
+
+
+@runtime_checkable
+class FiledKind(BookedKind, Protocol):
+    """A kind whose rows may be given as a file."""
+
+    def filed(self, content: bytes) -> list[Any]:
+        """Return the rows of a file, as they would be sent. Raises InvalidRequest."""
         ...
 
 

@@ -1,8 +1,9 @@
 """The worker: takes rows of jobs on lease, has them booked, and goes on with the next job.
 
-Jobs take turns, a stretch of rows each, so that no job waits for the end of another; one in trouble
-is left alone for a moment. Every process of a desk may have a worker. What one of them leaves when
-it goes down is put back by any other, or by itself when it starts again.
+Jobs take turns, a stretch of rows each, or half a second where rows are many and small, so that no
+job waits for the end of another; one in trouble is left alone for a moment. Every process of a desk
+may have a worker. What one of them leaves when it goes down is put back by any other, or by itself
+when it starts again.
 """
 
 import asyncio
@@ -210,10 +211,10 @@ class Worker:
             return False
         until = time.monotonic() + _TURN
         while claimed is not None:
-            job, first, last = claimed
-            goes_on = time.monotonic() < until and not self._stopping
+            # Not while another job came that waits for its turn, nor when this worker is to stop.
+            goes_on = time.monotonic() < until and not self._woken.is_set()
             command = BookRange(
-                job.user_id, job.id, self._lease, kind, first, last, self._clock, goes_on
+                found.user_id, found.id, self._lease, kind, *claimed, self._clock, goes_on
             )
             claimed = (await self._ledger.submit(command)).result
         return True

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -205,13 +206,34 @@ async def test_rows_that_follow_are_on_lease_along_with_what_is_booked(work: Bul
     await assert_counted(work.database)
 
 
+async def test_rows_that_follow_are_put_back_as_any_others(work: Bulk) -> None:
+    job = await work.make(25)
+    assert await work.book(job, "one", await work.claim(job, "one"), goes_on=True)
+    give_back = partial(claims.give_back, was_tried=False)
+    await work.run(give_back, job.id, "one", work.desk.clock.now())
+
+    assert await work.statuses(job) == {"completed": 10, "pending": 15}
+    async with work.database.read() as session:
+        tried = await session.scalars(select(JobRow.attempts).where(JobRow.row_number > 10))
+        assert set(tried) == {0}
+    assert await work.claim(job, "one")
+    await assert_counted(work.database)
+
+
+async def test_rows_that_follow_are_left_where_one_of_them_broke_off(work: Bulk) -> None:
+    job = await work.make(25)
+    async with work.database.write() as session:
+        await session.execute(update(JobRow).where(JobRow.row_number == 17).values(attempts=1))
+    assert await work.book(job, "one", await work.claim(job, "one"), goes_on=True) is None
+    assert await work.statuses(job) == {"completed": 10, "pending": 15}
+
+
 async def test_who_lost_the_lease_books_nothing(work: Bulk) -> None:
     job = await work.make(10)
     found = await work.claim(job, "one")
     assert await work.claim(job, "other") is None
 
-    now = work.desk.clock.now()
-    await work.run(claims.reclaim, now, now)
+    await work.run(claims.leave, work.desk.clock.now(), "one")
     other = await work.claim(job, "other")
     assert await work.book(job, "one", found, goes_on=True) is None
     assert await work.trades() == 0
@@ -233,12 +255,10 @@ async def test_what_was_paused_meanwhile_is_put_back(work: Bulk) -> None:
     assert await work.claim(job, "one") is None
 
 
-async def test_a_row_that_broke_off_too_often_is_not_tried_with_others(work: Bulk) -> None:
+async def test_a_row_that_broke_off_is_not_tried_in_a_thousand(work: Bulk) -> None:
     job = await work.make(10)
     async with work.database.write() as session:
-        await session.execute(
-            update(JobRow).where(JobRow.row_number == 7).values(attempts=claims.ALONE_AFTER)
-        )
+        await session.execute(update(JobRow).where(JobRow.row_number == 7).values(attempts=1))
     assert await work.claim(job, "one") is None
     assert await work.statuses(job) == {"pending": 10}
 

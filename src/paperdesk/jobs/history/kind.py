@@ -79,11 +79,7 @@ class ImportTrades:
         self, books: Books, job: Job, rows: Sequence[BulkRow]
     ) -> Iterator[Outcome | Refused]:
         """Book rows in their order: plain trades as they are stored, every other like one alone."""
-        said = [
-            # A row that was refused may look like a plain trade, and be none.
-            (stored(row.data) if row.attempts == 1 else None) or self._said(row, job)
-            for row in rows
-        ]
+        said = [stored(row.data) or self._said(row, job) for row in rows]
         stretch = Stretch([each.key for each in said if not isinstance(each, Refused)])
         names = stretch.names(books, job)
         plain = PlainTrades(books.account(job.user_id), names, fund=_funds(job))

@@ -56,8 +56,9 @@ def stored(data: str) -> PlainTrade | None:
         found = _decoder.decode(data)
     except msgspec.DecodeError:
         return None
-    is_trade = found.kind in _SIDES and _MOMENT.fullmatch(found.at)
-    return found if is_trade and TICKER.fullmatch(found.ticker) else None
+    if found.kind not in _SIDES or not TICKER.fullmatch(found.ticker):
+        return None
+    return found if _MOMENT.fullmatch(found.at) else None
 
 
 class PlainTrades:
@@ -74,7 +75,6 @@ class PlainTrades:
         Raises what `fill_of` raises, and AlreadyDone where it stands in the books.
         """
         quantity, price, account = trade.quantity, trade.price, self._account
-        at = datetime.fromisoformat(trade.at)
         if quantity <= 0 or price <= 0:
             return None
         side = _SIDES[trade.kind]
@@ -89,6 +89,7 @@ class PlainTrades:
         name = self._names.free(trade.key)
         if name is None:
             raise AlreadyDone(ALREADY)
+        at = datetime.fromisoformat(trade.at)
         fill = fill_of(account, trade.ticker, side, quantity, price, fee, at)
         booked = self._names.trade_id(name)
         enter_past_fill(
