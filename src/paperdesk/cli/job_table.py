@@ -1,7 +1,6 @@
 """Jobs and their rows as tables, and rows that were refused as a file that can be fed back."""
 
 import csv
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +10,9 @@ import msgspec
 
 from paperdesk.cli.failures import CommandFailed, Exit
 from paperdesk.cli.output import clean, instant, money, say, screen, table
+from paperdesk.errors import InvalidRequest
+from paperdesk.jobs.tables import OF_THE_DESK, rows_of, text_of
 
-OF_THE_DESK: Final = ("row_number", "error_code", "error_message")
-"""Columns of a file of refused rows that are not part of the rows."""
 _OF_AN_IMPORT: Final = frozenset({"kind", "at"})
 _TERMS: Final = (
     "kind",
@@ -154,35 +153,16 @@ def write_rejects(path: Path, found: Sequence[Row]) -> None:
 def read_rows(path: Path) -> list[Any]:
     """Return the rows of a CSV or JSON file, without what the desk wrote into it of its own."""
     try:
-        if path.suffix.lower() == ".json":
-            rows: Any = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=str)
-            if not isinstance(rows, list):
-                raise CommandFailed(f"{path} is not a JSON array of rows.", Exit.USAGE)
-            return [_plain(row) for row in cast("list[Any]", rows)]
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [_plain(row) for row in csv.DictReader(file)]
+        return rows_of(text_of(path.read_bytes()))
     except OSError as error:
         raise CommandFailed(f"{path} cannot be read: {error.strerror}.", Exit.USAGE) from error
-    except (UnicodeDecodeError, ValueError, csv.Error) as error:
-        raise CommandFailed(
-            f"{path} cannot be read: it is no UTF-8 CSV or JSON.", Exit.USAGE
-        ) from (error)
+    except InvalidRequest as error:
+        raise CommandFailed(f"{path} cannot be read. {error}", Exit.USAGE) from error
 
 
 def fields_of(data: Any) -> dict[str, Any]:
     """Return a row's data by name; what is no object as if it had one field."""
     return cast("dict[str, Any]", data) if isinstance(data, dict) else {"row": data}
-
-
-def _plain(row: Any) -> Any:
-    """Return a row as it is sent: an empty cell says nothing."""
-    if not isinstance(row, dict):
-        return row
-    return {
-        str(name).strip().lower(): value.strip() if isinstance(value, str) else value
-        for name, value in cast("dict[Any, Any]", row).items()
-        if name not in {None, *OF_THE_DESK} and value not in {None, ""}
-    }
 
 
 def _said(data: Any) -> str:

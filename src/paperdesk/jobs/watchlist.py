@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from paperdesk.errors import InvalidRequest, UnknownTicker
 from paperdesk.ids import new_id
 from paperdesk.jobs.kinds import FEW, AlreadyDone, Outcome
+from paperdesk.jobs.tables import header_of, is_json, rows_of, text_of
 from paperdesk.ledger.lane.books import Books
 from paperdesk.market.feed import Market
 from paperdesk.market.tickers import parse_ticker
@@ -50,6 +51,17 @@ class ImportWatchlist:
         if not rows:
             raise InvalidRequest("original_command: name tickers, such as AAPL, MSFT NVDA.")
         return list(rows)
+
+    def filed(self, content: bytes) -> list[Any]:
+        """Return the rows of a table with a column that names the ticker, else each word's."""
+        text = text_of(content)
+        if is_json(text) or not set(_NAMES).isdisjoint(header_of(text)):
+            return rows_of(text)
+        # As objects, so that a file of those that failed can be fed back.
+        rows = [{"ticker": ticker} for ticker in tickers_in(text)]
+        if not rows:
+            raise InvalidRequest("file: names no tickers, such as AAPL, MSFT NVDA.")
+        return rows
 
     def check(self, data: Any, told: Any) -> Wanted:  # noqa: ARG002 - nothing is told of a list
         """Return what a row asks for: it is a ticker, or has one. Raises InvalidRequest."""

@@ -76,7 +76,7 @@ _REFUSED: Final[dict[str, tuple[str, bytes, str, str]]] = {
     "a large field": (FORM, part("name", b"1" * 70_000) + FILE + END, "INVALID_REQUEST", "64KB"),
     "a long name": (FORM, part("name", b"1" * 129) + FILE + END, "INVALID_REQUEST", "name: must"),
     "NUL": (FORM, part("name", b"a\0b") + FILE + END, "INVALID_REQUEST", "name: must"),
-    "a basket": (FORM, part("kind", b"basket") + FILE + END, "INVALID_REQUEST", "file: "),
+    "an export": (FORM, part("kind", b"export") + FILE + END, "INVALID_REQUEST", "file: "),
     "a task": (FORM, part("kind", b"verify") + FILE + END, "INVALID_REQUEST", "file: "),
     "no kind": (FORM, part("kind", b"nope") + FILE + END, "INVALID_REQUEST", "kind: must"),
     "no JSON": (FORM, part("columns", b"{") + FILE + END, "INVALID_REQUEST", "columns: must"),

@@ -12,6 +12,7 @@ from paperdesk.jobs.basket.expanding import Situation, expand, tickers_to_price
 from paperdesk.jobs.basket.schemas import BasketRow
 from paperdesk.jobs.kinds import FEW, Outcome
 from paperdesk.jobs.reading import read_row
+from paperdesk.jobs.tables import rows_of, text_of
 from paperdesk.jobs.undoing import undo_order
 from paperdesk.ledger.lane.books import Books
 from paperdesk.ledger.lane.writer import Ledger
@@ -58,7 +59,11 @@ class Basket:
         prices = {quote.ticker: quote.price for quote in quotes}
         return list(expand(asked, Situation(watchlist, held, account.buying_power, prices)))
 
-    def check(self, data: Any, told: Any) -> Wanted:  # noqa: ARG002 - it has no file
+    def filed(self, content: bytes) -> list[Any]:
+        """Return the orders of a file."""
+        return rows_of(text_of(content))
+
+    def check(self, data: Any, told: Any) -> Wanted:  # noqa: ARG002 - nothing is told of orders
         """Return what a row asks for. Raises InvalidRequest."""
         row = read_row(BasketRow, data)
         return Wanted(row.terms(), row.strategy, row.note)

@@ -10,7 +10,6 @@ from paperdesk.api.idempotency import only_key, replay_headers, replayable
 from paperdesk.api.parameters import documented
 from paperdesk.api.problems import WITH_BODY, problems
 from paperdesk.api.scopes import Scope, check_scope, check_whole_desk
-from paperdesk.clock import Clock
 from paperdesk.errors import (
     IdempotencyMismatch,
     InvalidRequest,
@@ -21,11 +20,11 @@ from paperdesk.errors import (
 )
 from paperdesk.imports.model import Question, UnreadableFile
 from paperdesk.jobs.kinds import GivenTask, Kinds, SpokenKind, TaskKind
-from paperdesk.jobs.making import Asked, Made, made_before, make, sha256_of
+from paperdesk.jobs.making import Asked, Made, made_before, sha256_of
 from paperdesk.jobs.reading import read_as
 from paperdesk.jobs.routes import uploading
+from paperdesk.jobs.routes.made import make_and_tell
 from paperdesk.jobs.schemas import JobAnswer, JobRequest
-from paperdesk.jobs.telling import event_of
 from paperdesk.models import Atomicity
 from paperdesk.users.access import current_account
 
@@ -61,12 +60,12 @@ _BODY: Final = {
     responses=replayable(201) | problems(*WITH_BODY, *_REFUSED),
 )
 async def create_job(request: Request) -> Response:
-    """Make a job of rows, of a command that they are made of, or of a broker's file.
+    """Make a job of rows, of a command that they are made of, or of a file.
 
     A row that cannot be understood is kept, and fails alone. In mode confirm the rows are estimated
     first, and booked when the job is started; in mode auto they are booked at once. With an
     idempotency key the request may be sent again: it gets the first job, as it is now. The rows of
-    a file are loaded after the answer: see `phase`.
+    a broker's file are loaded after the answer: see `phase`.
     """
     account = await current_account(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -88,7 +87,7 @@ async def create_job(request: Request) -> Response:
         # Before a command is looked at: it may mean something else by now.
         made = Made(earlier, replayed=True)
     else:
-        made = await _made(request, asked, await _rows(asked, body.rows))
+        made = await make_and_tell(request.app.state, asked, await _rows(asked, body.rows))
     return _reply(made)
 
 
@@ -122,14 +121,3 @@ async def _rows(asked: Asked, rows: list[Any] | None) -> list[Any]:
 async def _read(body: bytes) -> JobRequest:
     """Return what a body asks for, read in a thread: it may be large."""
     return await asyncio.to_thread(lambda: read_as(JobRequest, parse_json(body), "body"))
-
-
-async def _made(request: Request, asked: Asked, rows: list[Any]) -> Made:
-    state = request.app.state
-    clock: Clock = state.market.clock
-    made = await make(state.database, clock, asked, rows)
-    if not made.replayed:
-        async with state.database.write() as session:
-            await session.run_sync(state.feed.tell, event_of(made.job))
-        state.worker.heard()
-    return made

@@ -1,10 +1,14 @@
-"""POST /api/jobs with a file: a form of several parts, which is streamed to the disk."""
+"""POST /api/jobs with a file: a form of several parts, which is streamed to the disk.
+
+A broker's file is loaded by and by, whatever its size; a table of orders, or of tickers, is small.
+"""
 
 import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO, Final, TypeVar
 
@@ -20,15 +24,17 @@ from paperdesk.errors import Busy, InvalidRequest
 from paperdesk.jobs.history.kind import ImportTrades
 from paperdesk.jobs.history.loading import HistoryFile, Loader
 from paperdesk.jobs.history.schemas import ImportOptions
-from paperdesk.jobs.kinds import Kinds
+from paperdesk.jobs.kinds import FiledKind, Kinds
 from paperdesk.jobs.making import Asked, Made, begin, made_before, new_job
 from paperdesk.jobs.reading import read_as
-from paperdesk.jobs.schemas import JobTerms
+from paperdesk.jobs.routes.made import make_and_tell
+from paperdesk.jobs.schemas import MOST_ROWS, JobTerms
 from paperdesk.jobs.telling import event_of
 
 MEDIA_TYPE: Final = "multipart/form-data"
 BODY_LIMIT: Final = 4 * 1024 * 1024 * 1024
 FILE: Final = "file"
+_LARGEST_TABLE: Final = 16 * 1024 * 1024
 _MOST_FIELDS: Final = 32
 _LARGEST_FIELD: Final = 64 * 1024
 _LONGEST_NAME: Final = 128
@@ -42,57 +48,97 @@ def form_schema() -> dict[str, Any]:
     fields = {
         **JobTerms.model_json_schema()["properties"],
         **ImportOptions.model_json_schema()["properties"],
-        FILE: {"type": "string", "format": "binary", "description": "The broker's file"},
+        FILE: {"type": "string", "format": "binary", "description": "A broker's file, or a table"},
     }
     return {"type": "object", "properties": fields, "required": [FILE]}
 
 
 async def make_of_file(request: Request, account: str) -> Made:
-    """Make a job of an uploaded file; its rows are loaded by and by.
+    """Make a job of an uploaded file.
 
     Raises InvalidRequest, Question or UnreadableFile for what cannot be read, Busy where the disk
     has no room for it.
     """
     state = request.app.state
-    clock: Clock = state.market.clock
     async with _form(request) as form:
         upload, terms, told = _parts(form)
         kinds: Kinds = state.job_kinds
         kind = kinds.named(terms.kind)
-        if not isinstance(kind, ImportTrades):
-            raise InvalidRequest(f"file: a {terms.kind} takes none. Send its rows as JSON.")
-        file = upload.file
-        size, sha256 = await asyncio.to_thread(_measure, file)
-        key = only_key(request)
+        size, sha256 = await asyncio.to_thread(_measure, upload.file)
         said = [terms.model_dump(mode="json"), told.model_dump(mode="json"), sha256]
         asked = Asked(
             account,
             terms,
             kind,
-            key=key,
+            key=only_key(request),
             request_sha256=hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest(),
             file_name=_file_name(upload.filename),
             file_sha256=sha256,
             options=told.model_dump(mode="json", exclude_none=True),
         )
-        earlier = await made_before(state.database, asked)
-        if earlier is not None:
-            await form.close()
-            return Made(earlier, replayed=True)
-        now = clock.now()
-        history = await asyncio.to_thread(HistoryFile, file, size, told, now)
-        name = terms.name or asked.file_name or f"An import of {size:,} bytes"
-        job = new_job(asked, name, now, is_ordered=True)
-        made = await begin(state.database, job, [], now, total=None)
-        if made.replayed:
+        if not isinstance(kind, ImportTrades):
+            made = await _make_of_table(state, replace(asked, options=None), told, upload, size)
             await form.close()
             return made
-        loader: Loader = state.loader
-        # The file is the loader's from here on, whatever else fails: nobody loads the job later.
-        loader.begin(job, history)
-    async with state.database.write() as session:
-        await session.run_sync(state.feed.tell, event_of(job))
+        made = await _make_of_history(state, asked, told, form, upload.file, size)
+    if not made.replayed:
+        async with state.database.write() as session:
+            await session.run_sync(state.feed.tell, event_of(made.job))
     return made
+
+
+async def _make_of_history(
+    state: Any, asked: Asked, told: ImportOptions, form: FormData, file: BinaryIO, size: int
+) -> Made:
+    """Make a job of a broker's file; its rows are loaded by and by."""
+    clock: Clock = state.market.clock
+    earlier = await made_before(state.database, asked)
+    if earlier is not None:
+        await form.close()
+        return Made(earlier, replayed=True)
+    now = clock.now()
+    history = await asyncio.to_thread(HistoryFile, file, size, told, now)
+    name = asked.terms.name or asked.file_name or f"An import of {size:,} bytes"
+    job = new_job(asked, name, now, is_ordered=True)
+    made = await begin(state.database, job, [], now, total=None)
+    if made.replayed:
+        await form.close()
+        return made
+    loader: Loader = state.loader
+    # The file is the loader's from here on, whatever else fails: nobody loads the job later.
+    loader.begin(job, history)
+    return made
+
+
+async def _make_of_table(
+    state: Any,
+    asked: Asked,
+    told: ImportOptions,
+    upload: UploadFile,
+    size: int,
+) -> Made:
+    """Make a job of a file that has its rows as they would be sent."""
+    kind, name = asked.kind, asked.terms.kind
+    if not isinstance(kind, FiledKind):
+        raise InvalidRequest(f"file: a job of the kind {name} takes none. Send its rows as JSON.")
+    if foreign := told.model_fields_set:
+        raise InvalidRequest(
+            f"{min(foreign)}: says how a broker's file is read. Leave it out for {name}."
+        )
+    if size > _LARGEST_TABLE:
+        raise InvalidRequest(
+            f"file: one for {name} may have {_LARGEST_TABLE >> 20} MiB. Send several."
+        )
+    earlier = await made_before(state.database, asked)
+    if earlier is not None:
+        return Made(earlier, replayed=True)
+    await upload.seek(0)
+    content = await upload.read()
+    # In a thread, as rows in JSON are read.
+    rows = await asyncio.to_thread(kind.filed, content)
+    if len(rows) > MOST_ROWS:
+        raise InvalidRequest(f"file: one for {name} may have {MOST_ROWS:,} rows. Send several.")
+    return await make_and_tell(state, asked, rows)
 
 
 @asynccontextmanager
