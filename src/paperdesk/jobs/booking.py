@@ -186,7 +186,7 @@ class UndoRows:
 def finish(books: Books, job: Job, now: datetime) -> LogLine:
     """End a locked job of which no row waits, and say so."""
     before = job.status
-    failed = job.failed_rows and not job.successful_rows
+    failed = 0 < job.failed_rows == job.total_rows
     changes: dict[str, Any] = {
         "status": job_after(before, JobEvent.fail if failed else JobEvent.finish),
         "completed_at": now,

@@ -26,7 +26,7 @@ def end(connection: Connection, job_id: str, now: datetime) -> bool:
         return False
     if job.phase is JobPhase.undo:
         _end(connection, job, JobEvent.undone, now, undone_at=now)
-    elif job.failed_rows and not job.successful_rows:
+    elif 0 < job.failed_rows == job.total_rows:
         why = _why_of_the_only(connection, job) or {
             "error_code": NOTHING_BOOKED,
             "error_message": "No row could be booked.",

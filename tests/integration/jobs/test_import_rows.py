@@ -216,3 +216,13 @@ async def test_what_cannot_be_booked_is_refused_alone(desk: DeskClient, rules: s
             assert await books(desk) == [str(Decimal(cash) + 1), *others], name
     await assert_books_hold(desk.app.state.database)
     await assert_proven(desk)
+
+
+async def test_what_stood_already_is_no_failure(desk: DeskClient) -> None:
+    good, bad = row_of("buy 1 price=10", FIRST), row_of("buy 1 price=none", THEN)
+    assert (await history(desk, good))["status"] == "completed"
+    again = await history(desk, good, bad)
+    counts = [again[name] for name in ("status", "successful_rows", "failed_rows", "error_code")]
+    assert counts == ["completed", 0, 1, None]
+    alone = await history(desk, bad)
+    assert (alone["status"], alone["error_code"]) == ("failed", "INVALID_REQUEST")
