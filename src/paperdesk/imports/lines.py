@@ -103,10 +103,14 @@ def _read_fully(source: BinaryIO, size: int) -> bytes:
     return b"".join(blocks)
 
 
+def marked_encoding(head: bytes) -> str | None:
+    """Return the encoding that a file's byte order mark says; None without one."""
+    return next((name for bom, name in _BOMS if head.startswith(bom)), None)
+
+
 def _encoding_of(head: bytes, *, whole: bool) -> str:
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name
+    if marked := marked_encoding(head):
+        return marked
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = decoder.decode(head, final=whole)
     wrong = text.count("\ufffd")

@@ -183,10 +183,15 @@ class UndoRows:
         )
 
 
+def every_row_failed(job: Job) -> bool:
+    """Say whether a job at its end has rows, and none that is anything but failed."""
+    return 0 < job.failed_rows == job.total_rows
+
+
 def finish(books: Books, job: Job, now: datetime) -> LogLine:
     """End a locked job of which no row waits, and say so."""
     before = job.status
-    failed = 0 < job.failed_rows == job.total_rows
+    failed = every_row_failed(job)
     changes: dict[str, Any] = {
         "status": job_after(before, JobEvent.fail if failed else JobEvent.finish),
         "completed_at": now,

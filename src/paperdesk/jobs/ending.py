@@ -9,7 +9,13 @@ from sqlalchemy import Connection
 from paperdesk.audit.actor import acting
 from paperdesk.audit.trail import Said, write
 from paperdesk.errors import PaperdeskError
-from paperdesk.jobs.booking import NOTHING_BOOKED, NotAllBooked, ended_line, summary
+from paperdesk.jobs.booking import (
+    NOTHING_BOOKED,
+    NotAllBooked,
+    ended_line,
+    every_row_failed,
+    summary,
+)
 from paperdesk.jobs.claims import is_worked_on
 from paperdesk.jobs.lifecycle import Counts, JobEvent, RowEvent, job_after
 from paperdesk.jobs.store import ROWS, change_job, count, locked_job, move, rows_where, write_rows
@@ -26,7 +32,7 @@ def end(connection: Connection, job_id: str, now: datetime) -> bool:
         return False
     if job.phase is JobPhase.undo:
         _end(connection, job, JobEvent.undone, now, undone_at=now)
-    elif 0 < job.failed_rows == job.total_rows:
+    elif every_row_failed(job):
         why = _why_of_the_only(connection, job) or {
             "error_code": NOTHING_BOOKED,
             "error_message": "No row could be booked.",

@@ -6,20 +6,19 @@ from typing import Any, Final, cast
 
 from paperdesk.db.exact_json import read
 from paperdesk.errors import InvalidRequest
+from paperdesk.imports.lines import marked_encoding
 
 OF_THE_DESK: Final = ("row_number", "error_code", "error_message")
 """Columns of a file of refused rows that are not part of the rows."""
 BEYOND: Final = "beyond the header"
 """The field of cells that no column has: no kind knows it, so the row fails alone."""
-_BOMS: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _SEPARATORS: Final = ",;\t|"
 
 
 def text_of(content: bytes) -> str:
     """Return the text of a file. Raises InvalidRequest where it is none."""
-    encoding = _BOMS.get(content[:2], "utf-8-sig")
     try:
-        return content.decode(encoding)
+        return content.decode(marked_encoding(content) or "utf-8")
     except UnicodeDecodeError:
         raise InvalidRequest("file: is no UTF-8 text. Save it as CSV UTF-8, or as JSON.") from None
 

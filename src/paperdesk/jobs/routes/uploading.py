@@ -76,6 +76,10 @@ async def make_of_file(request: Request, account: str) -> Made:
             file_sha256=sha256,
             options=told.model_dump(mode="json", exclude_none=True),
         )
+        earlier = await made_before(state.database, asked)
+        if earlier is not None:
+            await form.close()
+            return Made(earlier, replayed=True)
         if not isinstance(kind, ImportTrades):
             made = await _make_of_table(state, replace(asked, options=None), told, upload, size)
             await form.close()
@@ -92,10 +96,6 @@ async def _make_of_history(
 ) -> Made:
     """Make a job of a broker's file; its rows are loaded by and by."""
     clock: Clock = state.market.clock
-    earlier = await made_before(state.database, asked)
-    if earlier is not None:
-        await form.close()
-        return Made(earlier, replayed=True)
     now = clock.now()
     history = await asyncio.to_thread(HistoryFile, file, size, told, now)
     name = asked.terms.name or asked.file_name or f"An import of {size:,} bytes"
@@ -111,11 +111,7 @@ async def _make_of_history(
 
 
 async def _make_of_table(
-    state: Any,
-    asked: Asked,
-    told: ImportOptions,
-    upload: UploadFile,
-    size: int,
+    state: Any, asked: Asked, told: ImportOptions, upload: UploadFile, size: int
 ) -> Made:
     """Make a job of a file that has its rows as they would be sent."""
     kind, name = asked.kind, asked.terms.kind
@@ -129,9 +125,6 @@ async def _make_of_table(
         raise InvalidRequest(
             f"file: one for {name} may have {_LARGEST_TABLE >> 20} MiB. Send several."
         )
-    earlier = await made_before(state.database, asked)
-    if earlier is not None:
-        return Made(earlier, replayed=True)
     await upload.seek(0)
     content = await upload.read()
     # In a thread, as rows in JSON are read.
